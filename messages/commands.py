@@ -1,0 +1,178 @@
+"""What a client says to the broker: one struct a command, in the order in which people meet them.
+
+On the wire a command is a MessagePack array: its name, then its fields in the order below. `number` counts the
+commands of one device upwards from 1 and correlates the answer; a retry carries the same number. Meaning and every
+possible answer stand in PROTOCOL.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+
+Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in every language
+Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
+
+
+class Command(msgspec.Struct, array_like=True, gc=False):
+    """Base of all commands."""
+
+
+class Hello(Command, tag="hello"):
+    """The first command of every connection: who I wish to be, and from where to feed me."""
+
+    protocol: int
+    nick: str  # a wish: an account that already has a nick keeps it
+    device: Annotated[
+        bytes, msgspec.Meta(min_length=16, max_length=16)
+    ]  # 16 random bytes made once per install or slot; numbers its commands
+    after: Sequence | None = None  # deliver entries after this sequence; None: from now on
+    feed: bool = True  # False: deliver nothing until Feed (a script that only sends)
+    quiet: bool = False  # True: do not announce my coming and going (scripts)
+    client: str = ""  # name and version, for the broker's log
+
+
+class Post(Command, tag="post"):
+    """Say `body` to a target."""
+
+    number: Number
+    to: str
+    body: str
+
+
+class Announce(Command, tag="announce"):
+    """Say something that must not be overlooked."""
+
+    number: Number
+    to: str
+    body: str
+    title: str = ""
+    priority: Priority = "normal"
+
+
+class Join(Command, tag="join"):
+    """Enter a room; it is created when new."""
+
+    number: Number
+    room: str
+
+
+class Leave(Command, tag="leave"):
+    """Leave a room."""
+
+    number: Number
+    room: str
+
+
+class Rename(Command, tag="rename"):
+    """Take another nick."""
+
+    number: Number
+    nick: str
+
+
+class Away(Command, tag="away"):
+    """Say that I am away and why; empty: back."""
+
+    number: Number
+    text: str
+
+
+class Who(Command, tag="who"):
+    """Ask who is online."""
+
+    number: Number
+
+
+class Rooms(Command, tag="rooms"):
+    """Ask which rooms there are."""
+
+    number: Number
+
+
+class History(Command, tag="history"):
+    """Ask for the latest messages of a conversation, or those before a sequence."""
+
+    number: Number
+    to: str
+    limit: Number = 50
+    before: Sequence | None = None
+
+
+class Feed(Command, tag="feed"):
+    """Deliver entries after this sequence; None: hold deliveries back (answers still come)."""
+
+    after: Sequence | None
+
+
+class Ping(Command, tag="ping"):
+    """Ask for a sign of life."""
+
+    token: Sequence  # returned in the Pong; the client's own clock, opaque to the broker
+
+
+class Bye(Command, tag="bye"):
+    """End this session; a guest's nick is free at once."""
+
+
+class Kick(Command, tag="kick"):
+    """Admin: end a person's sessions."""
+
+    number: Number
+    nick: str
+    reason: str = ""
+
+
+class Ban(Command, tag="ban"):
+    """Admin: kick, and refuse the key from now on."""
+
+    number: Number
+    nick: str
+    reason: str = ""
+
+
+class Unban(Command, tag="unban"):
+    """Admin: let a banned person in again, by the nick held when banned."""
+
+    number: Number
+    nick: str
+
+
+class Grant(Command, tag="grant"):
+    """Operator or admin: make a person an admin, or take that away."""
+
+    number: Number
+    nick: str
+    admin: bool = True
+
+
+class Down(Command, tag="down"):
+    """Admin: take the broker down after `seconds`; every client is told."""
+
+    number: Number
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0  # at most a day
+    reason: str = ""
+
+
+AnyCommand: TypeAlias = (
+    Hello
+    | Post
+    | Announce
+    | Join
+    | Leave
+    | Rename
+    | Away
+    | Who
+    | Rooms
+    | History
+    | Feed
+    | Ping
+    | Bye
+    | Kick
+    | Ban
+    | Unban
+    | Grant
+    | Down
+)

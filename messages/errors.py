@@ -1,0 +1,56 @@
+"""What can be refused: the codes of the wire, and the errors this package raises.
+
+    MessageError(ValueError)
+    ├── DecodeError    bytes that are not a batch at all
+    ├── InvalidName    a nick, room or target outside the grammar
+    └── InvalidAddress a broker address that cannot be read
+
+Codes are for programs, the text beside them is for people. DISMISSING codes end the session: the client must not
+reconnect by itself.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Why a command was refused or a session ended."""
+
+    VERSION = "version"  # the Hello's protocol version is not spoken here
+    MALFORMED = "malformed"  # not a command of this protocol, or its fields have other types
+    HELLO_FIRST = "hello_first"  # a command before Hello
+    NICK_TAKEN = "nick_taken"
+    NICK_INVALID = "nick_invalid"
+    NO_SUCH_NICK = "no_such_nick"  # nobody of that name is here
+    NO_SUCH_ROOM = "no_such_room"
+    TARGET_INVALID = "target_invalid"  # not '@nick', '#room' or '*'
+    NOT_IN_ROOM = "not_in_room"
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    NOT_ALLOWED = "not_allowed"
+    BANNED = "banned"
+    KICKED = "kicked"
+    REPLACED = "replaced"  # the same device connected again, and that newer connection counts
+    CLOSING = "closing"  # the broker is going down and takes nothing more
+    NOT_STORED = "not_stored"  # the broker cannot write its log; nothing was accepted
+    FORGOTTEN = "forgotten"  # a retry of a command which was refused or never arrived, and newer ones were accepted
+
+
+DISMISSING = frozenset({Code.VERSION, Code.BANNED, Code.KICKED, Code.REPLACED})
+
+
+class MessageError(ValueError):
+    """Base of what this package raises; its text is a sentence for the person."""
+
+
+class DecodeError(MessageError):
+    """The bytes are not a MessagePack array of commands or events."""
+
+
+class InvalidName(MessageError):
+    """A nick, room or target that the grammar does not allow."""
+
+
+class InvalidAddress(MessageError):
+    """A broker address or invite that cannot be read."""

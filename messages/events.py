@@ -1,0 +1,193 @@
+"""What the broker says to a client: answers, deliveries, and what goes on around. One struct an event.
+
+On the wire an event is a MessagePack array: its name, then its fields in the order below. Times are milliseconds since
+the Unix epoch by the broker's clock, for people to read; order is `seq` alone. A client ignores events it does not
+know.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from .commands import Priority
+
+Coming: TypeAlias = Literal["joined", "left", "lost", "back", "renamed", "away", "here"]
+
+
+class Event(msgspec.Struct, array_like=True, gc=False):
+    """Base of all events."""
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+class Welcome(Event, tag="welcome"):
+    """Hello was accepted."""
+
+    protocol: int
+    nick: str  # the nick this session speaks as
+    head: int  # the newest sequence at this moment
+    after: int  # entries after this one will be delivered
+    resumed: bool  # the account's session was still held: rooms and nick are as they were
+    last_number: int  # this device's highest accepted number; go on above it
+    rooms: list[str]
+    admin: bool
+    broker: str  # name and version
+
+
+class Accepted(Event, tag="accepted"):
+    """`count` commands from `number` on are committed as consecutive sequences from `seq` on."""
+
+    number: int
+    seq: int
+    count: int = 1
+
+
+class Done(Event, tag="done"):
+    """A command that writes nothing to the log was carried out."""
+
+    number: int
+
+
+class Rejected(Event, tag="rejected"):
+    """A command was refused and changed nothing; number 0: the Hello, or something that carried no number."""
+
+    number: int
+    code: str
+    text: str
+
+
+class Person(msgspec.Struct, array_like=True, gc=False):
+    """One line of the roster."""
+
+    nick: str
+    since: int  # when this person came, in ms since the epoch
+    rooms: list[str]
+    away: str = ""
+    admin: bool = False
+    lost: bool = False  # the connection broke and the lease still runs
+
+
+class Roster(Event, tag="roster"):
+    """Answer to Who."""
+
+    number: int
+    people: list[Person]
+
+
+class RoomInfo(msgspec.Struct, array_like=True, gc=False):
+    """One line of the room list."""
+
+    name: str
+    people: int
+    joined: bool  # by the one who asks
+
+
+class RoomList(Event, tag="room_list"):
+    """Answer to Rooms."""
+
+    number: int
+    rooms: list[RoomInfo]
+
+
+class Pong(Event, tag="pong"):
+    """Answer to Ping; every delivery up to `head` has been sent to this session."""
+
+    token: int
+    head: int
+
+
+# --- deliveries ----------------------------------------------------------------------------------------------------
+
+
+class Message(Event, tag="message"):
+    """A committed post, seen by its recipients and the sender's other devices."""
+
+    seq: int
+    at: int
+    sender: str
+    to: str
+    body: str
+
+
+class Announcement(Event, tag="announcement"):
+    """A committed announcement."""
+
+    seq: int
+    at: int
+    sender: str
+    to: str
+    body: str
+    title: str
+    priority: Priority
+
+
+class HistoryPage(Event, tag="history_page"):
+    """Answer to History: oldest first."""
+
+    number: int
+    to: str
+    items: list[Message | Announcement]
+    before: int | None  # ask again with this to read further back; None: nothing older
+
+
+# --- what goes on around (never stored) ----------------------------------------------------------------------------
+
+
+class Presence(Event, tag="presence"):
+    """A person came, went, broke off, is back, took another nick, is away or here again."""
+
+    nick: str
+    what: Coming
+    text: str = ""  # the new nick for renamed, else the reason or away text
+
+
+class RoomChange(Event, tag="room_change"):
+    """A person entered or left a room of mine."""
+
+    room: str
+    nick: str
+    joined: bool
+
+
+class Closing(Event, tag="closing"):
+    """The broker goes down in `seconds`."""
+
+    by: str
+    seconds: float
+    reason: str
+
+
+class Closed(Event, tag="closed"):
+    """The broker's last word; reconnecting later is fine."""
+
+    by: str
+    reason: str
+
+
+class Dismissed(Event, tag="dismissed"):
+    """This session is over; do not reconnect by yourself."""
+
+    code: str
+    text: str
+
+
+AnyEvent: TypeAlias = (
+    Welcome
+    | Accepted
+    | Done
+    | Rejected
+    | Roster
+    | RoomList
+    | Pong
+    | Message
+    | Announcement
+    | HistoryPage
+    | Presence
+    | RoomChange
+    | Closing
+    | Closed
+    | Dismissed
+)

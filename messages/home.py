@@ -1,0 +1,56 @@
+"""Where things lie on this machine: the folder that a broker and its local clients share. Only names, no reading.
+
+home/                     platformdirs' user data folder, or CONFAB_HOME, or --data / --home
+├── broker/               the broker's own (0700): secret key, log, lock
+│   └── local.json        where it listens and its public key; how local clients find it
+└── profiles/NICK/        one identity of this user: secret key and device slots
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from .names import fold
+
+
+class Local(msgspec.Struct, frozen=True):
+    """What local.json holds: how a client under the same home reaches the broker."""
+
+    key: str  # the broker's public key, as key_text writes it
+    endpoints: list[str]  # in the order of --bind
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder, and the names inside it."""
+
+    path: Path
+
+    @property
+    def broker(self) -> Path:
+        """The broker's data folder."""
+        return self.path / "broker"
+
+    @property
+    def local(self) -> Path:
+        """The file that tells local clients where the broker is (see Local)."""
+        return self.broker / "local.json"
+
+    def profile(self, nick: str) -> Path:
+        """The folder of the identity that goes by `nick` (which must have passed check_nick)."""
+        return self.path / "profiles" / fold(nick)
+
+
+def find_home(chosen: str | os.PathLike[str] | None = None) -> Home:
+    """The home that was chosen, else CONFAB_HOME, else the user's data folder of this platform."""
+    if chosen is None:
+        chosen = os.environ.get("CONFAB_HOME") or None
+    if chosen is None:
+        import platformdirs  # only where needed: one-shot commands count milliseconds
+
+        chosen = platformdirs.user_data_dir("confab", appauthor=False)
+    return Home(Path(chosen).expanduser().absolute())

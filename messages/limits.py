@@ -1,0 +1,22 @@
+"""The numbers both sides keep to, each with its unit and its reason. Knows nothing but numbers."""
+
+from __future__ import annotations
+
+PROTOCOL = 1  # the one version spoken; a Hello with another is told so
+DEFAULT_PORT = 5577
+
+BODY_BYTES = 64 * 1024  # UTF-8 bytes of one message: long logs fit, a pasted file does not
+FRAME_BYTES = 256 * 1024  # bytes of one frame: a few of the largest messages; larger ones cut the connection
+BATCH_COMMANDS = 1024  # commands in one frame: some 100 KiB of short lines, and 2 ms of the broker's time
+TITLE_BYTES = 256  # UTF-8 bytes of an announcement's title: one line of a wide terminal
+REASON_BYTES = 512  # UTF-8 bytes of an away text or a reason
+NICK_LENGTH = 24  # characters: leaves room for the text on 80 columns
+ROOM_LENGTH = 32  # characters after the '#'
+HISTORY_PAGE = 500  # most messages in one answer to History
+HISTORY_BYTES = 1024 * 1024  # and most bytes of their bodies, so that one answer stays a short write
+RETRY_WINDOW = 10_000  # commands a device may have unanswered; older numbers are no longer looked up
+
+PING_SECONDS = 10.0  # a client that heard nothing for this long asks for a sign of life
+SILENCE_SECONDS = 25.0  # a client that heard nothing for this long opens a new connection: two pings were missed
+LEASE_SECONDS = 30.0  # a session whose connection broke keeps its nick for this long: three missed pings
+HELLO_SECONDS = 10.0  # a connection that has not said Hello by then is closed
