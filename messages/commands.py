@@ -13,6 +13,7 @@ import msgspec
 
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in every language
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Device: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # random, made once per device slot
 Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
 
 
