@@ -1,0 +1,22 @@
+"""The client side of confab: `from client import Client`, for consoles, shell commands and any script."""
+
+from __future__ import annotations
+
+from messages import InvalidName, Person, Presence, RoomChange, RoomInfo
+
+from .client import Client
+from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
+from .model import (
+    ClientEvent,
+    Connected,
+    Connecting,
+    Disconnected,
+    Dismissed,
+    Message,
+    Page,
+    Refused,
+    ServerClosed,
+    ServerClosing,
+)
+from .receipt import Receipt
+from .version import __version__

@@ -1,0 +1,51 @@
+"""What the client library raises. Every text is a sentence for the person; Rejected carries a code for programs.
+
+    ClientError
+    ├── Rejected       the broker refused (or surely would): `code` says why, trying again alone will not help
+    ├── Unreachable    no broker answered; trying again later may help
+    ├── OutboxFull     too much is unanswered already; wait for receipts, then send again
+    ├── NotConfigured  this machine lacks an address, a key or a usable folder: to be mended before anything else
+    ├── Closed         the client was closed, by its own user
+    └── Broken         a bug in this library ended its thread; the cause is attached
+
+A wait that runs out while a connection is up raises the built-in TimeoutError. A name outside the grammar raises
+messages.InvalidName before anything is sent.
+"""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """Base of what this package raises by itself."""
+
+
+class Rejected(ClientError):
+    """The broker said no; `code` is one of messages.Code, or one that a newer broker knows."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Unreachable(ClientError):
+    """No broker answered in time."""
+
+
+class OutboxFull(ClientError):
+    """Nothing more is taken until the broker has answered some of what is waiting."""
+
+
+class NotConfigured(ClientError):
+    """No usable broker address, key or folder on this machine."""
+
+
+class Closed(ClientError):
+    """The client has been closed."""
+
+
+class Broken(ClientError):
+    """The client's thread ended by a bug of this library."""

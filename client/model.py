@@ -1,0 +1,120 @@
+"""What a user of the library sees: messages, and what happened to the connection. Data only; knows no state.
+
+Messages are durable and numbered; events are what goes on around them and are forgotten once read. The wire's own
+Presence, RoomChange, Person and RoomInfo are plain enough to be passed on as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from messages import Presence, RoomChange
+
+Kind: TypeAlias = Literal["text", "announcement"]
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One accepted message as this client sees it. A Struct, since a dataclass takes five times as long to make."""
+
+    seq: int  # its place in the one order of all that was accepted
+    at: datetime  # when the broker accepted it, in local time; for people, never for order
+    sender: str  # the nick that wrote it
+    target: str  # '@nick', '#room' or '*'
+    kind: Kind
+    body: str
+    title: str = ""  # announcements only
+    priority: str = ""  # announcements only: low, normal, high or urgent
+    own: bool = False  # written by this account, perhaps on another device
+
+    def as_json(self) -> dict[str, Any]:
+        """The message as `--json` prints it: seq, at (ISO 8601), from, to, kind, body; title and priority if any."""
+        fields: dict[str, Any] = {
+            "seq": self.seq,
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "from": self.sender,
+            "to": self.target,
+            "kind": self.kind,
+            "body": self.body,
+        }
+        if self.kind == "announcement":
+            fields |= {"title": self.title, "priority": self.priority}
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A stretch of a conversation, oldest message first."""
+
+    messages: list[Message]
+    before: int | None  # ask again with this to read further back; None: there is nothing older
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """There is no connection; attempt number `attempt` starts in `retry_in` seconds."""
+
+    attempt: int  # counts from 1 since the last connection
+    why: str  # why the last attempt failed, a sentence; empty before the first
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker knows us; what was sent meanwhile is on its way."""
+
+    nick: str
+    resumed: bool  # the broker had kept the session: to the others we were never gone
+    missed: bool  # the broker no longer has all that came while we were away
+    rooms: tuple[str, ...]
+    admin: bool
+    broker: str = ""  # name and version
+    again: bool = False  # not the first connection of this client
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection broke; the client connects again by itself."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The broker is there but refuses this nick: try Client.retry_as. The client itself asks again now and then."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The broker ended this session for good; the client does not connect again."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClosing:
+    """The broker will go down."""
+
+    by: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClosed:
+    """The broker went down on purpose; the client connects again when it is back."""
+
+    by: str
+    reason: str
+
+
+ClientEvent: TypeAlias = (
+    Connecting | Connected | Disconnected | Refused | Dismissed | ServerClosing | ServerClosed | Presence | RoomChange
+)
