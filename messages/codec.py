@@ -6,7 +6,6 @@ apart, so that one bad command among good ones costs nothing but itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import msgspec
@@ -35,11 +34,6 @@ _array = msgspec.msgpack.Decoder(list)
 
 encode_commands = encode_events = _encoder.encode
 """Encode a list of commands or events as one frame; never fails on structs of this package."""
-
-
-def join_batches(batches: Sequence[bytes], count: int) -> bytes:
-    """Splice encoded arrays of `count` elements in all into one, without encoding an element again."""
-    return _array_header(count) + b"".join([batch[_header_size(batch) :] for batch in batches])
 
 
 def decode_commands(frame: bytes) -> list[AnyCommand | Malformed]:
@@ -102,16 +96,3 @@ def _event_or_none(part: msgspec.Raw) -> AnyEvent | None:
         return _event.decode(part)
     except (msgspec.DecodeError, RecursionError):
         return None
-
-
-def _header_size(batch: bytes) -> int:
-    first = batch[0]
-    return 1 if first < 0xDC else 3 if first == 0xDC else 5
-
-
-def _array_header(count: int) -> bytes:
-    if count < 16:
-        return bytes((0x90 | count,))
-    if count < 65536:
-        return b"\xdc" + count.to_bytes(2, "big")
-    return b"\xdd" + count.to_bytes(4, "big")

@@ -1,0 +1,154 @@
+"""The command `confab-broker`: reads the arguments, builds everything once, and turns failures into one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+from messages import DEFAULT_ENDPOINT, Address, Home, check_nick, find_home
+from messages.errors import MessageError
+
+from . import __version__
+from .settings import Settings
+
+EXIT_FAILED = 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    home = find_home(arguments.data)
+    from .folder import FolderError
+    from .keys import KeyFileError
+    from .log import LogError
+    from .operator import OperatorError
+    from .sockets import BindError
+
+    try:
+        if arguments.command == "admin":
+            return _admin(home, arguments.action, arguments.nick)
+        bind = tuple(arguments.bind or (DEFAULT_ENDPOINT,))
+        return _run(Settings(home=home, bind=bind, log_format=arguments.log_format))
+    except (FolderError, KeyFileError, LogError, OperatorError, BindError, MessageError) as error:
+        print(f"confab-broker: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"confab-broker: {error.strerror}: {error.filename or home.broker}.", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="confab-broker",
+        description="The broker of confab, a messenger for terminals and scripts. Without a command it runs the broker.",
+    )
+    parser.add_argument("--version", action="version", version=f"confab-broker {__version__}")
+    parser.add_argument(
+        "--bind",
+        action="append",
+        metavar="ENDPOINT",
+        help=f"where to listen: tcp://ADDRESS:PORT or ipc://PATH; repeatable (default {DEFAULT_ENDPOINT})",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="confab's home, the broker's part is DIR/broker (default: CONFAB_HOME, else the user's data folder)",
+    )
+    parser.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="one line per event (default text)"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
+    admin.add_argument("action", choices=("grant", "revoke"))
+    admin.add_argument("nick", metavar="NICK")
+    return parser
+
+
+def _admin(home: Home, action: str, nick: str) -> int:
+    from . import operator
+
+    operator.grant(home, check_nick(nick), admin=action == "grant")
+    print(f"{nick} is {'now an admin' if action == 'grant' else 'an admin no longer'}.")
+    return 0
+
+
+def _run(settings: Settings) -> int:
+    from .core import Core
+    from .folder import Folder
+    from .keys import load_or_make
+    from .log import Log
+    from .notes import reporter
+    from .server import Server
+    from .sockets import Sockets
+
+    folder = Folder(settings.home)
+    try:
+        keys = load_or_make(folder.key_file)
+        log = Log(folder.log_file)
+        core = Core(
+            log,
+            operator=keys.public,
+            name=f"confab-broker {__version__}",
+            now=time.monotonic(),
+            at=time.time_ns() // 1_000_000,
+        )
+        sockets = Sockets(keys, settings.bind)
+        try:
+            server = Server(core, sockets, reporter(settings.log_format))
+            folder.publish(keys.public, sockets.endpoints)
+            _banner(settings, [Address(endpoint, keys.public) for endpoint in sockets.endpoints])
+            server.run()
+        finally:
+            sockets.close()
+        core.store_snapshot()
+        log.close()
+    finally:
+        folder.close()
+    return 0
+
+
+def _banner(settings: Settings, listening: list[Address]) -> None:
+    """Say where the broker is and how to reach it."""
+    invites = [Address(_reachable(address.endpoint), address.key).invite for address in listening]
+    if settings.log_format == "json":
+        from .notes import Note, reporter
+
+        endpoints = [address.endpoint for address in listening]
+        reporter("json")(Note("listening", {"on": endpoints, "invites": invites, "data": str(settings.home.broker)}))
+        return
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for index, address in enumerate(listening):
+        table.add_row(Text("listening" if index == 0 else "", "dim"), Text(address.endpoint, "bold"))
+    table.add_row(Text("data", "dim"), Text(str(settings.home.broker), overflow="fold"))
+    table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker admin grant NICK)"))
+    console = Console(highlight=False)
+    console.print(Panel(table, title=Text(f"confab broker {__version__}"), title_align="left", expand=False))
+    console.print(Text("Invite for other machines, to be passed on whole:", "dim"))
+    for invite in invites:
+        console.print(Text(f"  {invite}", "cyan"), soft_wrap=True)  # never broken, so that it can be copied
+    console.print()
+
+
+def _reachable(endpoint: str) -> str:
+    """The endpoint as other machines reach it: an address of this one in place of 'all addresses'."""
+    for everywhere in ("tcp://0.0.0.0:", "tcp://[::]:"):
+        if endpoint.startswith(everywhere):
+            return f"tcp://{_own_address()}:{endpoint.removeprefix(everywhere)}"
+    return endpoint
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address: nothing is sent, the kernel only picks a route
+            return str(probe.getsockname()[0])
+        except OSError:
+            return os.uname().nodename

@@ -1,0 +1,330 @@
+"""The broker's rules: commands in, committed entries applied, events out. No sockets and no clock in here.
+
+A tick is `receive` for each frame, then `tick` once, then `frames` once. Commands become *proposed* entries; only what
+the log hands back committed changes the state or is told to anyone. Time comes in as monotonic seconds (`now`) for
+leases and as milliseconds since the epoch (`at`) for people.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+from messages import (
+    HELLO_SECONDS,
+    LEASE_SECONDS,
+    Accepted,
+    Announcement,
+    AnyCommand,
+    AnyEvent,
+    Closed,
+    Closing,
+    Code,
+    Dismissed,
+    Malformed,
+    Message,
+    Rejected,
+)
+
+from . import effects, feeding, requests
+from .audience import Audience
+from .entries import Announced, AnyEntry, Posted, Released
+from .log import SNAPSHOT_ENTRIES, Log, LogError, Segment
+from .notes import Note
+from .outbound import Outbound
+from .sessions import Here, Peer, Session
+from .state import State
+
+MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
+
+
+class Core:
+    """Everything the broker knows, and what it does next."""
+
+    def __init__(self, log: Log, *, operator: bytes, name: str, now: float, at: int) -> None:
+        """Fold the log into the state. `operator` is the broker's own public key; raises LogError."""
+        self.log = log
+        self.name = name
+        self.operator = operator
+        self.state = State(log.load_snapshot())
+        for segment in log.read(self.state.seq):
+            self.state.apply_segment(segment.first, segment.entries)
+        self.snapshot_seq = self.state.seq
+        self.here: dict[int, Here] = {}  # by account id
+        self.audience = Audience(self.state, self.here)
+        self.out = Outbound()
+        self.notes: list[Note] = []  # what happened, for the broker's own log
+        self.cut: list[Peer] = []  # connections that the server is to close
+        self.down: Closed | None = None  # set: the server says this and ends
+        self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
+        self.storing = True  # False while the log cannot be written
+        self._entries: list[AnyEntry] = []  # proposed in this tick
+        self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
+        self._unblocked: list[Peer] = []  # have commands waiting for the next tick
+        self._behind: dict[Session, None] = {}  # connected sessions that are fed from the log
+        self._fed: list[Session] = []  # were fed in this tick
+        self._due: list[tuple[float, int, Peer | Session | Here]] = []  # heap of deadlines
+        self._order = count()
+        self.tick_head = log.head  # the head before this tick's commit
+        self.at = at  # this tick's time for people, ms since the epoch
+        self.routes: dict[str, tuple[int, str]] = {}  # target as typed → id and wire form, until names change
+        for account in self.state.by_nick.values():  # held over the restart: their clients are on their way back
+            here = self.here[account.id] = Here(account, account.nick, at, announced=True)
+            self.schedule(here, now + LEASE_SECONDS)
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def receive(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
+        """Take one frame's commands from a connection."""
+        peer.heard = now
+        if peer.blocked:
+            peer.waiting.extend(commands)
+            return
+        iterator = iter(commands)
+        for command in iterator:
+            requests.handle(self, peer, command, now)
+            if peer.blocked:  # the rest must see what this one changed
+                peer.waiting.extend(iterator)
+
+    def propose(self, entry: AnyEntry, peer: Peer | None = None) -> None:
+        """Put an entry into this tick's segment; `peer` is told the outcome."""
+        self._entries.append(entry)
+        self._origins.append(peer)
+
+    def ask(self, peer: Peer, command: AnyCommand, *entries: AnyEntry) -> None:
+        """Propose what a command needs; its connection's next commands wait until that is decided."""
+        for entry in entries[:-1]:
+            self.propose(entry)
+        self.propose(entries[-1], peer)
+        peer.asked = command
+        peer.blocked = True
+
+    def postpone(self, peer: Peer, command: AnyCommand) -> None:
+        """Look at a command, and all behind it, in the next tick."""
+        peer.waiting.append(command)
+        peer.blocked = True
+        self._unblocked.append(peer)
+
+    def answer(self, peer: Peer, event: AnyEvent) -> None:
+        """Send one event to one connection with this tick."""
+        if not peer.gone:
+            self.out.answer(peer, event)
+
+    def refuse(self, peer: Peer, number: int, code: Code, text: str) -> None:
+        """Refuse one command; nothing else of its batch is touched."""
+        self.answer(peer, Rejected(number, code, text))
+        self.note("refused", who=self.name_of(peer), code=str(code), why=text)
+
+    def tell(self, audience: Iterable[Session], event: AnyEvent, but: Session | None = None) -> None:
+        """Send an event that is not in the log; sessions fed from the log get it with their answers."""
+        audience = list(audience)
+        self.out.run(audience, but).append(event)
+        for session in audience:
+            if not session.live and session.feeding and session.peer is not None and session is not but:
+                self.answer(session.peer, event)
+                if len(session.peer.answers) > MAX_ANSWERS:
+                    self.cut.append(session.peer)
+
+    def note(self, what: str, **fields: object) -> None:
+        """Remember what happened for the broker's own log."""
+        self.notes.append(Note(what, fields))
+
+    def name_of(self, peer: Peer) -> str:
+        """How the broker's log calls a connection."""
+        if peer.operator:
+            return "operator"
+        if peer.session is not None:
+            return peer.session.here.account.nick
+        account = self.state.by_key.get(peer.key)
+        return account.last_nick if account else "someone"
+
+    # --- the tick ----------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float, at: int) -> None:
+        """Do what is due, commit what was proposed, apply it, and feed those who are behind."""
+        self.tick_head, self.at = self.log.head, at
+        unblocked, self._unblocked = self._unblocked, []
+        for peer in unblocked:
+            waiting, peer.waiting, peer.blocked = peer.waiting, [], False
+            self.receive(peer, waiting, now)
+        while self._due and self._due[0][0] <= now:
+            effects.expire(self, heapq.heappop(self._due)[2], now)
+        if self.closing and self.closing[0] <= now:
+            self.down = Closed(self.closing[1].by, self.closing[1].reason)
+        if self._entries:
+            self._commit(now, at)
+        if self._behind:
+            self._fed = feeding.feed(self, self._behind, now)
+
+    def deadline(self, now: float) -> float | None:
+        """The monotonic time of the next tick that must happen even without input; None: none."""
+        if self._unblocked or self._entries:
+            return now
+        times = [self._due[0][0]] if self._due else []
+        if self.closing:
+            times.append(self.closing[0])
+        times.extend(session.retry_at for session in self._behind)
+        return min(times, default=None)
+
+    def frames(self) -> Iterator[tuple[Peer, bytes]]:
+        """Yield what goes out; the caller empties `peer.answers` once sent, or calls `choked`. Then `end_tick`."""
+        return self.out.frames()
+
+    def end_tick(self) -> None:
+        """Forget the tick's deliveries."""
+        self.out.clear()
+        for session in self._fed:
+            session.fed_from = -1
+        self._fed = []
+
+    def choked(self, peer: Peer, now: float) -> None:
+        """The connection took no frame: keep its answers, and feed it from the log later."""
+        session = peer.session
+        if session is None:
+            self.cut.append(peer)  # not greeted, and already stuck
+            return
+        if session.live or session in self._behind:
+            session.cursor = session.fed_from if session.fed_from >= 0 else self.tick_head
+            peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement))]
+            session.live = False
+            session.retry_at = now + feeding.RETRY_SECONDS
+            self._behind[session] = None
+
+    def schedule(self, what: Peer | Session | Here, when: float) -> None:
+        """Look at something again at a monotonic time."""
+        heapq.heappush(self._due, (when, next(self._order), what))
+
+    def follow(self, session: Session) -> None:
+        """Feed a session from its cursor until it is at the head."""
+        session.live = False
+        if session.feeding and session.peer is not None:
+            self._behind[session] = None
+        else:
+            self._behind.pop(session, None)
+
+    def forget(self, session: Session) -> None:
+        """Feed a session no more."""
+        session.live = False
+        self._behind.pop(session, None)
+
+    # --- commit and apply ---------------------------------------------------------------------------------------------
+
+    def _commit(self, now: float, at: int) -> None:
+        entries, origins = self._entries, self._origins
+        self._entries, self._origins = [], []
+        try:
+            segment = self.log.append(at, entries)
+        except LogError as error:
+            self._not_stored(entries, origins, str(error), now)
+            return
+        if not self.storing:
+            self.storing = True
+            self.note("log", text="The log can be written again.")
+        self._apply(segment, origins, now)
+        if self.log.head - self.snapshot_seq >= SNAPSHOT_ENTRIES:
+            self.store_snapshot()
+
+    def _apply(self, segment: Segment, origins: list[Peer | None], now: float) -> None:
+        """Change the state entry by entry; deliver, and tell those who wait. The hot path."""
+        apply = self.state.apply
+        at = segment.at
+        run: list[AnyEvent] = []
+        device = to = -1  # of the run; a run is one device's posts to one target, without anything between
+        ack = Accepted(0, 0)
+        for seq, (entry, peer) in enumerate(zip(segment.entries, origins, strict=True), segment.first):
+            took = apply(seq, entry)
+            if isinstance(entry, (Posted, Announced)):
+                if entry.device != device or entry.to != to:
+                    device, to = entry.device, entry.to
+                    run = self.out.run(self.audience.of(to, entry.account), self._speaker(entry, peer))
+                    ack = Accepted(0, 0)
+                if isinstance(entry, Posted):
+                    run.append(Message(seq, at, entry.sender, entry.target, entry.body))
+                else:
+                    run.append(effects.announcement(self, seq, at, entry))
+                if entry.number == ack.number + ack.count and seq == ack.seq + ack.count:
+                    ack.count += 1
+                elif peer is not None:
+                    ack = Accepted(entry.number, seq)
+                    self.answer(peer, ack)
+            else:
+                device = to = -1
+                effects.applied(self, entry, took, now)
+                if peer is not None:
+                    self._decided(peer, seq, took, now)
+
+    def _speaker(self, entry: Posted | Announced, peer: Peer | None) -> Session | None:
+        """The session that is not sent its own words; a message to oneself is."""
+        return None if peer is None or entry.to == entry.account else peer.session
+
+    def _decided(self, peer: Peer, seq: int, took: bool, now: float) -> None:
+        """Answer the command behind an applied entry, and go on with what waited behind it."""
+        command, peer.asked = peer.asked, None
+        if command is not None and not peer.gone:
+            effects.conclude(self, peer, command, seq, took, now)
+        self._unblock(peer)
+
+    def _unblock(self, peer: Peer) -> None:
+        if peer.waiting:
+            self._unblocked.append(peer)  # stays blocked until then, so that nothing overtakes
+        else:
+            peer.blocked = False
+
+    def _not_stored(self, entries: list[AnyEntry], origins: list[Peer | None], why: str, now: float) -> None:
+        """Accept nothing of this tick, say so, and leave the state as it was."""
+        if self.storing:
+            self.storing = False
+            self.note("log", text=why)
+        text = f"{why} Nothing of it was accepted; it can be sent again."
+        for entry, peer in zip(entries, origins, strict=True):
+            if isinstance(entry, (Posted, Announced)):
+                session = self.here[entry.account].sessions.get(entry.device)
+                if session is not None:
+                    session.number = session.device.last_number
+                if peer is not None:
+                    self.answer(peer, Rejected(entry.number, Code.NOT_STORED, text))
+            elif peer is not None:
+                self.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
+                peer.asked = None
+                self._unblock(peer)
+            elif isinstance(entry, Released):  # nobody asked: try again
+                self.schedule(self.here[entry.account], now + LEASE_SECONDS)
+
+    def store_snapshot(self) -> None:
+        """Store the state beside the log, so that the next start is short; on an error the last one serves."""
+        try:
+            self.log.store_snapshot(self.state.snapshot())
+            self.snapshot_seq = self.state.seq
+        except LogError as error:
+            self.note("log", text=str(error))
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def open(self, route: bytes, key: bytes, now: float) -> Peer:
+        """A new connection, which proved `key`."""
+        peer = Peer(route, key, now, now)
+        self.schedule(peer, now + HELLO_SECONDS)
+        return peer
+
+    def close(self, peer: Peer, now: float) -> None:
+        """The connection is gone; its session keeps its place for a lease."""
+        if peer.gone:
+            return
+        peer.gone = True
+        peer.answers.clear()
+        if peer.session is not None:
+            effects.detach(self, peer.session, now)
+
+    def dismiss(self, peer: Peer, code: Code, text: str, now: float) -> None:
+        """Tell a connection that it is over; it is cut if it stays all the same."""
+        self.answer(peer, Dismissed(code, text))
+        peer.gone = True
+        self.schedule(peer, now + effects.FAREWELL_SECONDS)
+
+    def shut(self, by: str, reason: str, seconds: float, now: float) -> None:
+        """Go down after `seconds`, and tell everyone."""
+        closing = Closing(by, seconds, reason)
+        self.closing = (now + seconds, closing)
+        self.tell(self.audience.everyone(), closing)
+        self.note("closing", by=by, seconds=seconds, reason=reason)

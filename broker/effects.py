@@ -1,0 +1,166 @@
+"""What a committed entry means for those who are connected, and what happens as time passes. Presence lives here.
+
+`applied` runs for every entry that is not a message, whoever proposed it; `conclude` answers the one who asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import (
+    EVERYONE,
+    HELLO_SECONDS,
+    LEASE_SECONDS,
+    Accepted,
+    Announcement,
+    AnyCommand,
+    Code,
+    Hello,
+    Presence,
+    Rename,
+    RoomChange,
+)
+
+from . import greeting, requests
+from .entries import Announced, AnyEntry, Joined, Left, Named, Released
+from .sessions import Here, Peer, Session
+
+if TYPE_CHECKING:
+    from .core import Core
+
+FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it is still connected by then
+
+
+def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
+    """Tell the others what changed."""
+    match entry:
+        case Named() if took:
+            core.routes.clear()
+            _renamed(core, entry)
+        case Released() if took:
+            core.routes.clear()
+            core.audience.changed()
+            here = core.here.pop(entry.account, None)
+            if here is not None:
+                _tell_left(core, here, entry.reason)
+        case Joined() if took:
+            core.routes.clear()
+            account = core.state.by_key[entry.key]
+            _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
+        case Left() if took:
+            _entered(core, entry.room, entry.account, joined=False)
+
+
+def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, now: float) -> None:
+    """Answer a command whose entries are applied."""
+    match command:
+        case Hello():
+            greeting.committed(core, peer, command, now)
+        case Rename() if not took:
+            core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
+        case _:
+            core.answer(peer, Accepted(requests.number_of(command), seq))
+
+
+def announcement(core: Core, seq: int, at: int, entry: Announced) -> Announcement:
+    """The delivery of an announcement; one that is no private matter is noted."""
+    if entry.target == EVERYONE or entry.target.startswith("#"):
+        core.note("announcement", who=entry.sender, to=entry.target, title=entry.title, text=entry.body)
+    return Announcement(seq, at, entry.sender, entry.target, entry.body, entry.title, entry.priority)
+
+
+def _renamed(core: Core, entry: Named) -> None:
+    account = core.state.by_key[entry.key]
+    here = core.here.get(account.id)
+    if here is not None and here.announced and here.nick != account.nick:
+        core.tell(core.audience.everyone(), Presence(here.nick, "renamed", account.nick))
+        core.note("renamed", who=here.nick, to=account.nick)
+    if here is not None:
+        here.nick = account.nick
+
+
+def _entered(core: Core, room: int, account: int, *, joined: bool) -> None:
+    core.audience.changed()
+    here = core.here.get(account)
+    if here is None or not here.announced:
+        return
+    name = core.state.rooms[room].name
+    core.tell(core.audience.of(room, account), RoomChange(name, here.nick, joined))
+    core.note("entered" if joined else "left room", who=here.nick, room=name)
+
+
+def _tell_left(core: Core, here: Here, reason: str) -> None:
+    for session in here.sessions.values():
+        core.forget(session)
+    if here.announced:
+        here.announced = False
+        core.tell(core.audience.everyone(), Presence(here.nick, "left", reason))
+        core.note("left", who=here.nick, why=reason)
+
+
+# --- sessions that end -----------------------------------------------------------------------------------------------
+
+
+def bye(core: Core, peer: Peer, now: float) -> None:
+    """A client leaves: its session ends, and with the last one a guest's nick is free."""
+    peer.leaving = True
+    core.schedule(peer, now + FAREWELL_SECONDS)
+    if peer.session is not None:
+        end(core, peer.session, "")
+
+
+def detach(core: Core, session: Session, now: float) -> None:
+    """A connection broke: the session waits for its client until the lease ends."""
+    session.peer = None
+    core.forget(session)
+    core.audience.changed()
+    session.expires = now + LEASE_SECONDS
+    core.schedule(session, session.expires)
+    here = session.here
+    if here.announced and not here.lost and not here.present:
+        here.lost = True
+        core.tell(core.audience.everyone(), Presence(here.nick, "lost"))
+        core.note("lost", who=here.nick)
+
+
+def end(core: Core, session: Session, reason: str) -> None:
+    """A session is over."""
+    here = session.here
+    if here.sessions.get(session.device.id) is not session:
+        return
+    del here.sessions[session.device.id]
+    core.forget(session)
+    core.audience.changed()
+    if session.peer is not None:
+        session.peer.session = None
+    if not here.sessions:
+        core.propose(Released(here.account.id, reason))
+    elif not any(not other.quiet for other in here.sessions.values()):
+        _tell_left(core, here, reason)
+
+
+def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
+    """Look at something whose time may have come."""
+    match what:
+        case Peer():
+            _expire_peer(core, what, now)
+        case Session():
+            if what.peer is None and what.expires <= now:
+                end(core, what, "the connection was lost")
+        case Here():
+            if not what.sessions and core.here.get(what.account.id) is what:
+                core.propose(Released(what.account.id, "did not come back"))
+
+
+def _expire_peer(core: Core, peer: Peer, now: float) -> None:
+    if peer.gone or peer.leaving:
+        core.cut.append(peer)
+    elif peer.session is None and not peer.operator and peer.opened + HELLO_SECONDS <= now:
+        text = f"No Hello came within {HELLO_SECONDS:.0f} seconds."
+        core.refuse(peer, 0, Code.HELLO_FIRST, text)
+        core.dismiss(peer, Code.HELLO_FIRST, text, now)
+    elif peer.heard + LEASE_SECONDS <= now:
+        core.close(peer, now)
+        core.cut.append(peer)
+    else:
+        core.schedule(peer, peer.heard + LEASE_SECONDS)

@@ -1,0 +1,107 @@
+"""What the log holds: one struct for each durable thing that can happen. Only data; `state` gives it meaning.
+
+People are named by key where an entry may bring their account into being, and by account id (the sequence of that first
+entry) elsewhere, which keeps a post small. A post keeps the names as they were, because history shows what people saw.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from messages import Priority
+
+EVERYONE_ID = 0  # what `to` holds for '*'; sequences start at 1, so no account or room has it
+
+
+class Entry(msgspec.Struct, array_like=True, gc=False):
+    """Base of all entries."""
+
+
+class Posted(Entry, tag="posted"):
+    """A message: from a device's account to an account, a room or everyone."""
+
+    device: int  # device id and the device's number: how a retry is known
+    number: int
+    account: int
+    to: int  # account id, room id, or EVERYONE_ID
+    sender: str  # the nick spoken as
+    target: str  # the wire form of `to`, as it was then
+    body: str
+
+
+class Announced(Entry, tag="announced"):
+    """An announcement; the first fields are those of Posted."""
+
+    device: int
+    number: int
+    account: int
+    to: int
+    sender: str
+    target: str
+    body: str
+    title: str
+    priority: Priority
+
+
+class Named(Entry, tag="named"):
+    """A key asks for a nick; the first to ask has it. Makes the account when the key is new."""
+
+    key: bytes
+    nick: str
+
+
+class Released(Entry, tag="released"):
+    """A guest is gone: its nick is free and it is in no room."""
+
+    account: int
+    reason: str
+
+
+class Installed(Entry, tag="installed"):
+    """An account speaks through a new device."""
+
+    key: bytes
+    device: bytes
+
+
+class Joined(Entry, tag="joined"):
+    """An account enters a room, which is made when new. Without a nick it has no effect."""
+
+    key: bytes
+    room: str
+
+
+class Left(Entry, tag="left"):
+    """An account leaves a room."""
+
+    account: int
+    room: int
+
+
+class Granted(Entry, tag="granted"):
+    """An account becomes an admin, or is one no longer."""
+
+    account: int
+    admin: bool
+    by: str
+
+
+class Banned(Entry, tag="banned"):
+    """An account may not come in."""
+
+    account: int
+    reason: str
+    by: str
+
+
+class Unbanned(Entry, tag="unbanned"):
+    """A banned account may come in again."""
+
+    account: int
+    by: str
+
+
+Said: TypeAlias = Posted | Announced
+AnyEntry: TypeAlias = Posted | Announced | Named | Released | Installed | Joined | Left | Granted | Banned | Unbanned

@@ -1,0 +1,128 @@
+"""Reading the log for someone: sessions that are behind, history, and retries. Decides what an account may see.
+
+A session that is behind its live place (it came back, was slow, or held deliveries) is fed from its cursor in bounded
+portions, so that neither it nor the log can hold up a tick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, AnyEvent, History, HistoryPage, Message
+
+from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
+from .log import Log, Segment
+from .sessions import Session
+from .state import Account, Device
+
+if TYPE_CHECKING:
+    from .core import Core
+
+RETRY_SECONDS = 0.05  # a choked session is tried again after this
+FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions together: some 10 ms
+PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
+PORTION_BYTES = 256 * 1024  # and bytes of their bodies
+HISTORY_ENTRIES = 200_000  # entries looked at for one answer to History: some 100 ms; the page says where to go on
+
+
+def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
+    """Send the next portion to sessions that are behind; returns those that got one."""
+    fed: list[Session] = []
+    budget = FEED_ENTRIES
+    for session in list(behind):
+        if budget <= 0:
+            break
+        if session.retry_at > now:
+            continue
+        del behind[session]  # those who wait longest come first in the next tick
+        session.fed_from = session.cursor
+        events, session.cursor = portion(core.log, session)
+        budget -= session.cursor - session.fed_from
+        fed.append(session)
+        if session.cursor >= core.log.head:
+            session.live = True
+        else:
+            behind[session] = None
+        if events:
+            core.out.portion(session, events)
+    return fed
+
+
+def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
+    """What a session is to be sent behind its cursor, in order, and the cursor after it."""
+    account, device = session.here.account, session.device.id
+    events: list[AnyEvent] = []
+    size, seq = 0, session.cursor
+    last = seq + PORTION_ENTRIES
+    for segment in log.read(session.cursor):
+        for seq, entry in _from(segment, session.cursor + 1):
+            if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry):
+                events.append(delivery(seq, segment.at, entry))
+                size += len(entry.body)
+            if seq >= last or size >= PORTION_BYTES:
+                return events, seq
+    return events, seq
+
+
+def history(log: Log, account: Account, command: History, to: int, target: str) -> HistoryPage:
+    """The newest messages of a conversation in front of `before` that the account may see, oldest first."""
+    before = log.head + 1 if command.before is None else command.before
+    lowest = before - HISTORY_ENTRIES
+    items: list[Message | Announcement] = []
+    size = 0
+    limit = min(command.limit, HISTORY_PAGE)
+    for segment in log.read_back(before):
+        for seq in range(min(segment.last, before - 1), segment.first - 1, -1):
+            entry = segment.entries[seq - segment.first]
+            if isinstance(entry, (Posted, Announced)) and _of_conversation(entry, to, account.id):
+                items.append(delivery(seq, segment.at, entry))
+                size += len(entry.body)
+            if len(items) >= limit or size >= HISTORY_BYTES or seq <= lowest:
+                return HistoryPage(command.number, target, items[::-1], seq if seq > 1 else None)
+    return HistoryPage(command.number, target, items[::-1], None)
+
+
+def find(log: Log, device: Device, number: int) -> int | None:
+    """The sequence under which a device's number was accepted; None when it never was."""
+    for segment in log.read_back(device.last_seq + 1):
+        for seq in range(segment.last, segment.first - 1, -1):
+            entry = segment.entries[seq - segment.first]
+            if isinstance(entry, (Posted, Announced)) and entry.device == device.id and entry.number <= number:
+                return seq if entry.number == number else None
+    return None
+
+
+def visible(account: Account, device: int, seq: int, entry: Said) -> bool:
+    """Whether a device is delivered an entry: said to everyone, to or by its account, or in a room since it entered.
+
+    A device has its own words already, unless it spoke to itself.
+    """
+    to = entry.to
+    if entry.device == device:
+        return to == account.id
+    if to == EVERYONE_ID or to == account.id or entry.account == account.id:
+        return True
+    return seq > account.rooms.get(to, seq)
+
+
+def delivery(seq: int, at: int, entry: Said) -> Message | Announcement:
+    """An entry as its recipients are sent it."""
+    if isinstance(entry, Posted):
+        return Message(seq, at, entry.sender, entry.target, entry.body)
+    return Announcement(seq, at, entry.sender, entry.target, entry.body, entry.title, entry.priority)
+
+
+def _of_conversation(entry: Said, to: int, account: int) -> bool:
+    """Whether an entry belongs to a room, to everyone, or to the pair of `account` and another account `to`.
+
+    Account and room ids are sequences of one log, so a room id is no account's.
+    """
+    if entry.to == to:
+        return entry.account == account or not entry.target.startswith("@")
+    return entry.to == account and entry.account == to
+
+
+def _from(segment: Segment, seq: int) -> list[tuple[int, AnyEntry]]:
+    """A segment's entries from a sequence on, numbered."""
+    start = max(seq - segment.first, 0)
+    return list(enumerate(segment.entries[start:], segment.first + start))

@@ -1,0 +1,157 @@
+"""How a connection becomes a session: Hello, the nick it asks for, and what is resumed.
+
+Who someone is was settled before: `peer.key` is what CURVE proved. A Hello only says which nick that key would like.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import (
+    GENERAL,
+    PROTOCOL,
+    Code,
+    Coming,
+    Hello,
+    InvalidName,
+    Presence,
+    Welcome,
+    check_nick,
+    fold,
+    version_refusal,
+)
+
+from .entries import AnyEntry, Installed, Joined, Named
+from .sessions import Here, Session
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .sessions import Peer
+    from .state import Account
+
+
+def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
+    """Let a key in under the nick it asks for, or say why not."""
+    if command.protocol != PROTOCOL:
+        refusal = version_refusal(command.protocol)
+        core.refuse(peer, 0, refusal.code, refusal.text)
+        core.dismiss(peer, refusal.code, refusal.text, now)
+    elif peer.session is not None:
+        core.refuse(peer, 0, Code.MALFORMED, "This connection has said Hello already.")
+    elif peer.key == core.operator:
+        peer.operator = True
+        core.answer(peer, _welcome(core, "operator", core.tick_head, resumed=False))
+    else:
+        _admit(core, peer, command, now)
+
+
+def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
+    account = core.state.by_key.get(peer.key)
+    if account is not None and account.banned is not None:
+        text = f"You are banned here: {account.banned}" if account.banned else "You are banned here."
+        core.refuse(peer, 0, Code.BANNED, text)
+        core.dismiss(peer, Code.BANNED, text, now)
+        return
+    entries: list[AnyEntry] = []
+    if account is None or not account.nick:
+        try:
+            check_nick(command.nick)
+        except InvalidName as error:
+            core.refuse(peer, 0, Code.NICK_INVALID, str(error))
+            return
+        if fold(command.nick) in core.state.by_nick:
+            refuse_taken(core, peer, command.nick)
+            return
+        entries += [Named(peer.key, command.nick), Joined(peer.key, GENERAL)]
+    if account is None or (account.id, command.device) not in core.state.by_token:
+        entries.append(Installed(peer.key, command.device))
+    if entries:
+        core.ask(peer, command, *entries)
+    elif account is not None:
+        attach(core, peer, command, now, resumed=True)
+
+
+def refuse_taken(core: Core, peer: Peer, nick: str) -> None:
+    """Say that a nick belongs to someone else."""
+    core.refuse(peer, 0, Code.NICK_TAKEN, f"The nick {nick} is taken; choose another.")
+
+
+def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
+    """The entries of this Hello are applied: the key has the nick now, or another key was first."""
+    account = core.state.by_key.get(peer.key)
+    if account is None or not account.nick:
+        refuse_taken(core, peer, command.nick)
+    else:
+        attach(core, peer, command, now, resumed=account.id in core.here)
+
+
+def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool) -> None:
+    """Bind the connection to its session, new or resumed, and welcome it."""
+    account = core.state.by_key[peer.key]
+    device = core.state.by_token[account.id, command.device]
+    here = core.here.get(account.id)
+    if here is None:
+        here = core.here[account.id] = Here(account, account.nick, core.at)
+    before = here.sessions.get(device.id)
+    if before is not None:
+        core.forget(before)
+        if before.peer is not None:
+            before.peer.session = None
+            core.dismiss(
+                before.peer, Code.REPLACED, "The same device connected again; that connection counts now.", now
+            )
+    head = core.state.seq
+    session = here.sessions[device.id] = Session(
+        here=here,
+        device=device,
+        peer=peer,
+        quiet=command.quiet,
+        feeding=command.feed,
+        cursor=head if command.after is None else min(command.after, head),
+        number=max(device.last_number, before.number if before else 0),  # what is proposed in this tick counts
+    )
+    peer.session = session
+    core.audience.changed()
+    core.answer(
+        peer, _welcome(core, account.nick, session.cursor, resumed=resumed, account=account, number=session.number)
+    )
+    session.live = session.feeding and session.cursor == head
+    if not session.live:
+        core.follow(session)
+    if core.closing:
+        core.answer(peer, core.closing[1])
+    _announce(core, here, session, command)
+
+
+def _announce(core: Core, here: Here, session: Session, command: Hello) -> None:
+    """Tell the others that a person came, or is back."""
+    if session.quiet:
+        return
+    what: Coming | None = "joined" if not here.announced else "back" if here.lost else None
+    here.announced, here.lost = True, False
+    if what is not None:
+        core.tell(core.audience.everyone(), Presence(here.account.nick, what), session)
+        core.note(what, who=here.account.nick, client=command.client)
+
+
+def _welcome(
+    core: Core,
+    nick: str,
+    after: int,
+    *,
+    resumed: bool,
+    account: Account | None = None,
+    number: int = 0,
+) -> Welcome:
+    rooms = [core.state.rooms[room].name for room in account.rooms] if account else []
+    return Welcome(
+        protocol=PROTOCOL,
+        nick=nick,
+        head=core.state.seq,
+        after=after,
+        resumed=resumed,
+        last_number=number,
+        rooms=rooms,
+        admin=account is None or account.admin,
+        broker=core.name,
+    )

@@ -1,0 +1,50 @@
+"""What happened, for the broker's own log: one event a line, for people or as JSON. Never a private text.
+
+The core collects notes; the server prints them with a Reporter. Text in a note may come from anyone, so it is made
+harmless here, on every path to the screen.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from messages import harmless
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One event: what happened, and its particulars in reading order."""
+
+    what: str
+    fields: Mapping[str, object]
+
+
+_STYLES = {"joined": "32", "back": "32", "left": "33", "lost": "33", "refused": "31", "log": "1;31"}
+
+
+def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]:
+    """The function that prints notes in the form 'text' or 'json'."""
+    out = stream or sys.stdout
+    colour = form == "text" and out.isatty()
+
+    def text(note: Note) -> None:
+        clock = time.strftime("%H:%M:%S")
+        what = f"\x1b[{_STYLES.get(note.what, '36')}m{note.what:<12}\x1b[0m" if colour else f"{note.what:<12}"
+        said = "  ".join(_plain(name, value) for name, value in note.fields.items() if value not in ("", None))
+        print(f"{clock}  {what}  {said}", file=out, flush=True)
+
+    def as_json(note: Note) -> None:
+        line = {"at": round(time.time(), 3), "event": note.what, **note.fields}
+        print(json.dumps(line, ensure_ascii=True), file=out, flush=True)
+
+    return as_json if form == "json" else text
+
+
+def _plain(name: str, value: object) -> str:
+    shown = harmless(str(value))
+    return shown if name in ("who", "text") else f"{name}: {shown}"

@@ -1,0 +1,265 @@
+"""What each command does: checks it against the state, answers at once, or proposes entries. One match, one place.
+
+A function here may refuse, answer, or propose; it never changes durable state. What happens once an entry is committed
+stands in `effects`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from messages import (
+    BODY_BYTES,
+    EVERYONE,
+    REASON_BYTES,
+    RETRY_WINDOW,
+    TITLE_BYTES,
+    Accepted,
+    Announce,
+    AnyCommand,
+    Away,
+    Ban,
+    Bye,
+    Code,
+    Coming,
+    Done,
+    Down,
+    Feed,
+    Grant,
+    Hello,
+    History,
+    InvalidName,
+    Join,
+    Kick,
+    Leave,
+    Malformed,
+    Ping,
+    Pong,
+    Post,
+    Presence,
+    Rename,
+    Rooms,
+    Unban,
+    Who,
+    check_nick,
+    check_room,
+    check_target,
+    fold,
+)
+
+from . import effects, feeding, greeting, moderation, roster
+from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .sessions import Peer, Session
+
+
+def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) -> None:
+    """Carry out one command of a connection, whatever it is."""
+    session = peer.session
+    match command:
+        case Malformed():
+            core.refuse(peer, command.number, command.code, command.text)
+            if command.code is Code.VERSION:
+                core.dismiss(peer, command.code, command.text, now)
+        case Hello():
+            greeting.hello(core, peer, command, now)
+        case Ping():
+            head = core.tick_head if session is None or session.live else session.cursor
+            core.answer(peer, Pong(command.token, head))
+        case Bye():
+            effects.bye(core, peer, now)
+        case Kick() | Ban() | Unban() | Grant() | Down():
+            moderation.handle(core, peer, command, now)
+        case _ if session is None:
+            number = 0 if isinstance(command, Feed) else command.number
+            core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
+        case Post() | Announce():
+            say(core, peer, session, command)
+        case Feed():
+            _feed(core, session, command)
+        case Who():
+            core.answer(peer, roster.people(core, command))
+        case Rooms():
+            core.answer(peer, roster.rooms(core, session, command))
+        case History():
+            _history(core, peer, session, command)
+        case Away():
+            _away(core, peer, session, command)
+        case Join():
+            _join(core, peer, session, command)
+        case Leave():
+            _leave(core, peer, session, command)
+        case Rename():
+            _rename(core, peer, session, command)
+
+
+def number_of(command: AnyCommand | None) -> int:
+    """The number an answer to this command carries; 0 for those without one."""
+    return getattr(command, "number", 0)
+
+
+# --- saying ----------------------------------------------------------------------------------------------------------
+
+
+def say(core: Core, peer: Peer, session: Session, command: Post | Announce) -> None:
+    """Propose a post or an announcement. The hot path."""
+    number = command.number
+    if number <= session.number:
+        _again(core, peer, session, command)
+        return
+    route = core.routes.get(command.to)
+    if route is None:
+        route = _resolve(core, peer, command)
+        if route is None:
+            return
+    body = command.body
+    if (len(body) > BODY_BYTES // 4 or not body or body.isspace()) and not _sayable(core, peer, number, body):
+        return
+    account = session.here.account
+    to, target = route
+    entry: AnyEntry
+    if isinstance(command, Post):
+        entry = Posted(session.device.id, number, account.id, to, account.nick, target, body)
+    else:
+        title, priority = command.title, command.priority
+        if len(title.encode()) > TITLE_BYTES:
+            core.refuse(peer, number, Code.TOO_LONG, f"A title may have {TITLE_BYTES} bytes.")
+            return
+        entry = Announced(session.device.id, number, account.id, to, account.nick, target, body, title, priority)
+    session.number = number
+    core.propose(entry, peer)
+
+
+def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -> None:
+    """Answer a retry as it was answered before; nothing is stored twice, however late."""
+    device, number = session.device, command.number
+    if number > device.last_number:  # first seen in this very tick, over another connection: ask again after it
+        core.postpone(peer, command)
+        return
+    seq = feeding.find(core.log, device, number) if number > device.last_number - RETRY_WINDOW else None
+    if seq is not None:
+        core.answer(peer, Accepted(number, seq))
+    else:
+        text = "This was not accepted when it first came, or is too old to look up; newer messages of yours were."
+        core.refuse(peer, number, Code.FORGOTTEN, text)
+
+
+def _resolve(core: Core, peer: Peer, command: Post | Announce) -> tuple[int, str] | None:
+    """Find whom a target means, remember it until names change, or refuse."""
+    found = find_target(core, peer, command.number, command.to)
+    if found is not None:
+        core.routes[command.to] = found
+    return found
+
+
+def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, str] | None:
+    """The id and the wire form of a target; refuses and returns None when there is none."""
+    try:
+        wire = check_target(target)
+    except InvalidName as error:
+        core.refuse(peer, number, Code.TARGET_INVALID, str(error))
+        return None
+    if wire == EVERYONE:
+        return EVERYONE_ID, wire
+    if wire.startswith("@"):
+        account = core.state.by_nick.get(fold(wire[1:]))
+        if account is None:
+            core.refuse(peer, number, Code.NO_SUCH_NICK, f"Nobody called {wire[1:]} is here.")
+            return None
+        return account.id, f"@{account.nick}"
+    room = core.state.by_room.get(wire)
+    if room is None:
+        core.refuse(peer, number, Code.NO_SUCH_ROOM, f"There is no room {wire}; joining it would make it.")
+        return None
+    return room.id, wire
+
+
+def _sayable(core: Core, peer: Peer, number: int, body: str) -> bool:
+    if not body or body.isspace():
+        core.refuse(peer, number, Code.EMPTY, "There is nothing in this message.")
+        return False
+    size = len(body.encode())
+    if size > BODY_BYTES:
+        text = (
+            f"A message may have {BODY_BYTES // 1024} KiB, this one has {math.ceil(size / 1024)} KiB; send it in parts."
+        )
+        core.refuse(peer, number, Code.TOO_LONG, text)
+        return False
+    return True
+
+
+def short_enough(core: Core, peer: Peer, number: int, text: str) -> bool:
+    """Whether a reason or an away text keeps to its limit; refuses otherwise."""
+    if len(text.encode()) <= REASON_BYTES:
+        return True
+    core.refuse(peer, number, Code.TOO_LONG, f"A reason or away text may have {REASON_BYTES} bytes.")
+    return False
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+def _feed(core: Core, session: Session, command: Feed) -> None:
+    if command.after is None:
+        if session.live:
+            session.cursor = core.tick_head
+        session.feeding = False
+    else:
+        session.feeding = True
+        session.cursor = min(command.after, core.tick_head)
+    core.follow(session)
+
+
+def _history(core: Core, peer: Peer, session: Session, command: History) -> None:
+    found = find_target(core, peer, command.number, command.to)
+    if found is not None:
+        core.answer(peer, feeding.history(core.log, session.here.account, command, *found))
+
+
+def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:
+    if not short_enough(core, peer, command.number, command.text):
+        return
+    here = session.here
+    here.away = command.text
+    what: Coming = "away" if command.text else "here"
+    core.tell(core.audience.everyone(), Presence(here.account.nick, what, command.text), session)
+    core.answer(peer, Done(command.number))
+
+
+def _join(core: Core, peer: Peer, session: Session, command: Join) -> None:
+    try:
+        name = check_room(command.room)
+    except InvalidName as error:
+        core.refuse(peer, command.number, Code.TARGET_INVALID, str(error))
+        return
+    room = core.state.by_room.get(name)
+    account = session.here.account
+    if room is not None and room.id in account.rooms:
+        core.answer(peer, Accepted(command.number, account.rooms[room.id]))
+        return
+    core.ask(peer, command, Joined(account.key, name))
+
+
+def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
+    account = session.here.account
+    room = core.state.by_room.get(fold(command.room))
+    if room is None or room.id not in account.rooms:
+        core.refuse(peer, command.number, Code.NOT_IN_ROOM, f"You are not in {command.room}.")
+        return
+    core.ask(peer, command, Left(account.id, room.id))
+
+
+def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
+    account = session.here.account
+    try:
+        check_nick(command.nick)
+    except InvalidName as error:
+        core.refuse(peer, command.number, Code.NICK_INVALID, str(error))
+        return
+    if command.nick == account.nick:
+        core.answer(peer, Done(command.number))
+        return
+    core.ask(peer, command, Named(account.key, command.nick))

@@ -1,0 +1,44 @@
+"""Who is here and which rooms there are: the answers to Who and Rooms. Reads, changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import Person, RoomInfo, RoomList, Rooms, Roster, Who
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .sessions import Session
+
+
+def people(core: Core, command: Who) -> Roster:
+    """Everyone who announced themselves, by nick."""
+    rooms = core.state.rooms
+    listed = [
+        Person(
+            nick=here.nick,
+            since=here.since,
+            rooms=sorted(rooms[room].name for room in here.account.rooms),
+            away=here.away,
+            admin=here.account.admin,
+            lost=not here.present,
+        )
+        for here in core.here.values()
+        if here.announced
+    ]
+    return Roster(command.number, sorted(listed, key=lambda person: person.nick.lower()))
+
+
+def rooms(core: Core, session: Session, command: Rooms) -> RoomList:
+    """Every room, by name, with how many announced people are in it."""
+    mine = session.here.account.rooms
+    here = core.here
+    listed = [
+        RoomInfo(
+            name=room.name,
+            people=sum(1 for account in core.state.members[room.id] if account in here and here[account].announced),
+            joined=room.id in mine,
+        )
+        for room in core.state.rooms.values()
+    ]
+    return RoomList(command.number, sorted(listed, key=lambda room: room.name))

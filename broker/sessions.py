@@ -1,0 +1,68 @@
+"""Who is connected: connections, sessions and the people behind them. Only data and its bookkeeping; nothing is stored.
+
+Peer     one connection, by ROUTER's routing id; knows the key that ZAP proved
+Session  one device of one account; survives the connection for a lease
+Here     an account's live side: its sessions, and what the roster says of it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from messages import AnyCommand, AnyEvent, Malformed
+
+from .state import Account, Device
+
+
+@dataclass(eq=False, slots=True)
+class Peer:
+    """One connection. Its route is ROUTER's and never shown to anyone."""
+
+    route: bytes
+    key: bytes  # proved by CURVE
+    opened: float  # monotonic time of the first frame
+    heard: float  # monotonic time of the last frame
+    session: Session | None = None
+    operator: bool = False  # proved the broker's own key: may grant and take down, and is no account
+    gone: bool = False  # disconnected, replaced or dismissed: its frames are not read any more
+    leaving: bool = False  # said Bye: gets its last answers, and is cut if it stays
+    asked: AnyCommand | None = None  # waits for its entries to be committed
+    blocked: bool = False  # a command of this tick must be applied before the next one is looked at
+    waiting: list[AnyCommand | Malformed] = field(default_factory=list)  # what came in behind it
+    answers: list[AnyEvent] = field(default_factory=list)  # go out with the tick, in front of deliveries
+
+
+@dataclass(eq=False, slots=True)
+class Session:
+    """One device of one account, connected or within its lease."""
+
+    here: Here
+    device: Device
+    peer: Peer | None
+    quiet: bool
+    feeding: bool  # False: the client holds deliveries back
+    cursor: int  # when not live: everything up to here was sent
+    number: int  # highest number proposed, at least device.last_number
+    live: bool = False  # its cursor is the head: deliveries go out with the tick
+    expires: float = 0.0  # without a peer: when the lease ends, monotonic
+    retry_at: float = 0.0  # choked: not fed again before then, monotonic
+    fed_from: int = -1  # fed in this tick: the cursor before, to go back to when the frame is not taken
+    runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs
+
+
+@dataclass(eq=False, slots=True)
+class Here:
+    """An account that is here: at least one session, or a nick held over from before the broker's restart."""
+
+    account: Account
+    nick: str  # as the others know it: follows account.nick, and outlives its release
+    since: int  # ms since the epoch
+    sessions: dict[int, Session] = field(default_factory=dict)  # by device id
+    away: str = ""
+    announced: bool = False  # the others were told that this person joined
+    lost: bool = False  # no announced session is connected, and the others were told
+
+    @property
+    def present(self) -> bool:
+        """Whether a person, not only a quiet script, is connected."""
+        return any(session.peer is not None and not session.quiet for session in self.sessions.values())

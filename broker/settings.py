@@ -1,0 +1,17 @@
+"""What can be set about a broker: one frozen object, built once in `cli`. Reads nothing by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from messages import DEFAULT_ENDPOINT, Home
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one run."""
+
+    home: Home
+    bind: tuple[str, ...] = (DEFAULT_ENDPOINT,)
+    log_format: Literal["text", "json"] = "text"

@@ -1,0 +1,153 @@
+"""The broker's sockets: a ROUTER that only proven keys reach, its monitor, and the ZAP handler. No rules in here.
+
+Options and their reasons follow what libzmq 4.3.5 does, not only what it documents.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import socket
+from collections.abc import Iterator
+
+import zmq
+from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
+
+from messages import FRAME_BYTES
+
+from .keys import KeyPair
+
+ZAP_DOMAIN = b"confab"
+SEND_HWM = 1000  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
+RECEIVE_HWM = 1000  # frames of one connection that wait for the broker
+BACKLOG = 4096  # connections the kernel holds while a crowd comes back
+HANDSHAKE_MS = 5_000  # for CURVE; after it a half-open connection is closed
+HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 5_000, 30_000  # the timeout is above the longest stall of either side
+LINGER_MS = 2_000  # at the end, for the last words to leave
+SPARE_DESCRIPTORS = 64  # for the log, the terminal and libzmq itself
+
+_EVENTS = (
+    zmq.EVENT_ACCEPTED
+    | zmq.EVENT_DISCONNECTED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+)
+
+
+class BindError(Exception):
+    """An endpoint cannot be bound; the text is a sentence for the person."""
+
+
+class Sockets:
+    """The context and its sockets, bound and ready."""
+
+    def __init__(self, keys: KeyPair, endpoints: tuple[str, ...]) -> None:
+        """Bind everything. Raises BindError, having closed what was open."""
+        # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
+        ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
+        self.limit = _raise_descriptor_limit()
+        self.context = zmq.Context()
+        self.context.set(zmq.MAX_SOCKETS, 1023)
+        self.zap = self.context.socket(zmq.REP)
+        self.zap.linger = 0
+        self.zap.bind("inproc://zeromq.zap.01")  # before the ROUTER: without a handler everyone would be let in
+        self.router = self.context.socket(zmq.ROUTER)
+        self._configure(keys)
+        self.monitor = self.router.get_monitor_socket(_EVENTS)
+        self.endpoints: list[str] = []
+        try:
+            for endpoint in endpoints:
+                self._bind(endpoint)
+        except BindError:
+            self.close(0)
+            raise
+
+    def _configure(self, keys: KeyPair) -> None:
+        router = self.router
+        router.curve_server = True
+        router.curve_publickey = z85.encode(keys.public)
+        router.curve_secretkey = z85.encode(keys.secret)
+        router.zap_domain = ZAP_DOMAIN
+        router.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        router.router_mandatory = True
+        router.sndhwm = SEND_HWM
+        router.rcvhwm = RECEIVE_HWM
+        router.maxmsgsize = FRAME_BYTES
+        router.backlog = BACKLOG
+        router.handshake_ivl = HANDSHAKE_MS
+        router.heartbeat_ivl = HEARTBEAT_MS
+        router.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
+        router.tcp_keepalive = 1
+        router.tcp_keepalive_idle = 30
+        router.linger = LINGER_MS
+
+    def _bind(self, endpoint: str) -> None:
+        if "[" in endpoint:
+            self.router.ipv6 = True
+        if endpoint.startswith("ipc://") and _answers(endpoint.removeprefix("ipc://")):
+            raise BindError(
+                f"{endpoint} is in use by another process; choose another with --bind."
+            )  # zmq would take it
+        try:
+            self.router.bind(endpoint)
+        except zmq.ZMQError as error:
+            why = "it is in use by another process" if error.errno == zmq.EADDRINUSE else error.strerror
+            raise BindError(f"Cannot listen on {endpoint}: {why}. Choose another with --bind.") from error
+        self.endpoints.append(str(self.router.get_string(zmq.LAST_ENDPOINT)))
+
+    def answer_zap(self) -> None:
+        """Answer one handshake: any well-formed CURVE key may come in; the core decides what it may do."""
+        try:
+            frames = self.zap.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+        reply = [b"1.0", frames[1] if len(frames) > 1 else b"", b"400", b"Only CURVE is spoken here.", b"", b""]
+        if len(frames) == 7 and frames[0] == b"1.0" and frames[2] == ZAP_DOMAIN and frames[5] == b"CURVE":
+            reply[2:5] = [b"200", b"OK", z85.encode(frames[6])]
+        self.zap.send_multipart(reply)
+
+    def monitor_events(self) -> Iterator[tuple[int, int]]:
+        """Yield (event, value) until the monitor is empty; an undrained monitor freezes the ROUTER."""
+        while True:
+            try:
+                event = parse_monitor_message(self.monitor.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                return
+            yield event["event"], event["value"]
+
+    def close(self, linger: int = LINGER_MS) -> None:
+        """Close everything; what was sent has `linger` ms to leave."""
+        self.router.disable_monitor()
+        self.monitor.close(0)
+        self.router.close(linger)
+        self.zap.close(0)
+        self.context.term()
+
+
+def cut(descriptor: int) -> None:
+    """End the connection with this descriptor; libzmq sees it break."""
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it broke by itself: what was wanted
+
+
+def _raise_descriptor_limit() -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard - SPARE_DESCRIPTORS
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True

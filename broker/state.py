@@ -1,0 +1,177 @@
+"""The durable state: what the log amounts to. `apply` is deterministic and the one place that decides who won.
+
+No I/O, no clock, no sessions. Everything here is a fold of the log: a snapshot of it is only a shortcut at start, and
+the same entries always give the same state.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from messages import fold
+
+from .entries import (
+    Announced,
+    AnyEntry,
+    Banned,
+    Granted,
+    Installed,
+    Joined,
+    Left,
+    Named,
+    Posted,
+    Released,
+    Unbanned,
+)
+
+
+class Account(msgspec.Struct):
+    """A public key and what is known of it."""
+
+    id: int  # the sequence of the entry that first named the key
+    key: bytes
+    nick: str = ""  # held now; empty: none
+    last_nick: str = ""  # held last, for people who speak of someone who is gone
+    admin: bool = False
+    banned: str | None = None  # the reason; None: welcome
+    rooms: dict[int, int] = {}  # room id → the sequence at which it was entered
+
+
+class Device(msgspec.Struct):
+    """One install of a client, and how far its numbers have come."""
+
+    id: int
+    account: int
+    token: bytes  # the 16 bytes it says Hello with
+    last_number: int = 0
+    last_seq: int = 0
+
+
+class Room(msgspec.Struct):
+    """A room; who is in it stands with the accounts."""
+
+    id: int
+    name: str
+
+
+class Snapshot(msgspec.Struct):
+    """The state as it is stored beside the log."""
+
+    seq: int  # the last sequence folded in
+    accounts: list[Account]
+    devices: list[Device]
+    rooms: list[Room]
+
+
+class State:
+    """The fold of the log up to `seq`, with the look-ups that the core needs."""
+
+    def __init__(self, snapshot: Snapshot | None = None) -> None:
+        self.seq = snapshot.seq if snapshot else 0
+        self.accounts: dict[int, Account] = {a.id: a for a in snapshot.accounts} if snapshot else {}
+        self.devices: dict[int, Device] = {d.id: d for d in snapshot.devices} if snapshot else {}
+        self.rooms: dict[int, Room] = {r.id: r for r in snapshot.rooms} if snapshot else {}
+        # Derived, for look-ups:
+        self.by_key = {account.key: account for account in self.accounts.values()}
+        self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
+        self.by_token = {(device.account, device.token): device for device in self.devices.values()}
+        self.by_room = {room.name: room for room in self.rooms.values()}
+        self.members: dict[int, set[int]] = {room: set() for room in self.rooms}  # room id → account ids
+        for account in self.accounts.values():
+            for room in account.rooms:
+                self.members[room].add(account.id)
+
+    def snapshot(self) -> Snapshot:
+        """The state as data; shares its objects, so encode it before the next apply."""
+        return Snapshot(self.seq, list(self.accounts.values()), list(self.devices.values()), list(self.rooms.values()))
+
+    def apply(self, seq: int, entry: AnyEntry) -> bool:
+        """Fold in the entry with this sequence; False when it lost (a taken nick) or had no effect."""
+        self.seq = seq
+        match entry:
+            case Posted() | Announced():
+                device = self.devices[entry.device]
+                device.last_number = entry.number
+                device.last_seq = seq
+                return True
+            case Named():
+                return self._name(seq, entry)
+            case Released():
+                return self._release(self.accounts[entry.account])
+            case Installed():
+                return self._install(seq, entry)
+            case Joined():
+                return self._join(seq, entry)
+            case Left():
+                self.members[entry.room].discard(entry.account)
+                return self.accounts[entry.account].rooms.pop(entry.room, None) is not None
+            case Granted():
+                return _changed(self.accounts[entry.account], "admin", entry.admin)
+            case Banned():
+                return _changed(self.accounts[entry.account], "banned", entry.reason)
+            case Unbanned():
+                return _changed(self.accounts[entry.account], "banned", None)
+
+    def apply_segment(self, first: int, entries: list[AnyEntry]) -> None:
+        """Fold in the part of a segment that is new."""
+        for seq, entry in enumerate(entries, first):
+            if seq > self.seq:
+                self.apply(seq, entry)
+
+    def _name(self, seq: int, entry: Named) -> bool:
+        holder = self.by_nick.get(fold(entry.nick))
+        account = self.by_key.get(entry.key)
+        if holder is not None and holder is not account:
+            return False
+        if account is None:
+            account = self.accounts[seq] = self.by_key[entry.key] = Account(seq, entry.key)
+        if account.nick:
+            del self.by_nick[fold(account.nick)]
+        account.nick = account.last_nick = entry.nick
+        self.by_nick[fold(entry.nick)] = account
+        return True
+
+    def _release(self, account: Account) -> bool:
+        if not account.nick:
+            return False
+        del self.by_nick[fold(account.nick)]
+        account.nick = ""
+        for room in account.rooms:
+            self.members[room].discard(account.id)
+        account.rooms = {}
+        return True
+
+    def _install(self, seq: int, entry: Installed) -> bool:
+        account = self.by_key.get(entry.key)
+        if account is None or (account.id, entry.device) in self.by_token:
+            return False
+        self.devices[seq] = self.by_token[account.id, entry.device] = Device(seq, account.id, entry.device)
+        return True
+
+    def _join(self, seq: int, entry: Joined) -> bool:
+        account = self.by_key.get(entry.key)
+        if account is None or not account.nick:
+            return False
+        room = self.by_room.get(entry.room)
+        if room is None:
+            room = self.rooms[seq] = self.by_room[entry.room] = Room(seq, entry.room)
+            self.members[seq] = set()
+        if room.id in account.rooms:
+            return False
+        account.rooms[room.id] = seq
+        self.members[room.id].add(account.id)
+        return True
+
+    def known_as(self, nick: str) -> Account | None:
+        """The account that holds `nick`, else the newest one that held it last."""
+        folded = fold(nick)
+        if folded in self.by_nick:
+            return self.by_nick[folded]
+        matches = [account for account in self.accounts.values() if fold(account.last_nick) == folded]
+        return max(matches, key=lambda account: account.id, default=None)
+
+
+def _changed(account: Account, field: str, value: object) -> bool:
+    before = getattr(account, field)
+    setattr(account, field, value)
+    return bool(before != value)
