@@ -20,3 +20,31 @@ from .model import (
 )
 from .receipt import Receipt
 from .version import __version__
+
+__all__ = [
+    "Broken",
+    "Client",
+    "ClientError",
+    "ClientEvent",
+    "Closed",
+    "Connected",
+    "Connecting",
+    "Disconnected",
+    "Dismissed",
+    "InvalidName",
+    "Message",
+    "NotConfigured",
+    "OutboxFull",
+    "Page",
+    "Person",
+    "Presence",
+    "Receipt",
+    "Refused",
+    "Rejected",
+    "RoomChange",
+    "RoomInfo",
+    "ServerClosed",
+    "ServerClosing",
+    "Unreachable",
+    "__version__",
+]

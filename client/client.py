@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from messages import EVERYONE, Person, Priority, RoomInfo
+from messages import (
+    EVERYONE,
+    Announce,
+    Away,
+    Ban,
+    Down,
+    Event,
+    Grant,
+    History,
+    HistoryPage,
+    Join,
+    Kick,
+    Leave,
+    Person,
+    Post,
+    Priority,
+    Rename,
+    RoomInfo,
+    RoomList,
+    Rooms,
+    Roster,
+    Unban,
+    Who,
+    check_nick,
+    check_room,
+    check_target,
+    find_home,
+)
 
+from .check import check_body, check_command, known_target, plain
+from .connection import Connection
+from .errors import Broken, ClientError, Rejected
+from .inbox import Inbox
+from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
-from .receipt import Receipt
+from .profile import open_profile
+from .read import read_page
+from .receipt import Numbered, Receipt
+from .session import State
+
+T = TypeVar("T", bound=Event)
+U = TypeVar("U")
 
 
 class Client:
@@ -30,110 +68,143 @@ class Client:
         receive: bool = True,
         quiet: bool = True,
     ) -> None:
-        raise NotImplementedError
+        check_nick(nick)
+        place = find_home(home)
+        address = find_broker(broker, place)
+        profile = open_profile(place.profile(nick))
+        try:
+            self._connection = Connection(address, profile, nick, receive=receive, quiet=quiet)
+        except BaseException:
+            profile.release()
+            raise
+        self._receive = receive
 
     @property
     def nick(self) -> str:
         """The nick we go by now."""
-        raise NotImplementedError
+        return self._connection.session.nick
 
     @property
     def connected(self) -> bool:
         """Whether the broker has welcomed us and the connection is up."""
-        raise NotImplementedError
+        return self._connection.session.state is State.UP
 
     @property
     def is_admin(self) -> bool:
         """Whether the broker called us an admin when it last welcomed us."""
-        raise NotImplementedError
+        return self._connection.session.admin
 
     @property
     def rooms(self) -> list[str]:
         """The rooms we are in."""
-        raise NotImplementedError
+        return list(self._connection.session.rooms)
 
     def wait_connected(self, timeout: float | None = None) -> Connected:
         """Wait until the broker has welcomed us; raises Unreachable, or Rejected (nick taken, banned, version)."""
-        raise NotImplementedError
+        return self._connection.wait_connected(timeout)
 
     def send(self, target: str, body: str) -> Receipt:
         """Say `body` to '@nick', '#room' or '*'."""
-        raise NotImplementedError
+        return self._connection.submit(Post(1, known_target(plain(target)), check_body(body)))
 
     def announce(self, body: str, *, title: str = "", priority: Priority = "normal", to: str = EVERYONE) -> Receipt:
         """Say something that must not be overlooked."""
-        raise NotImplementedError
+        return self._submit(Announce(1, check_target(plain(to)), check_body(body), plain(title), priority))
 
     def join(self, room: str) -> Receipt:
         """Enter a room; it is created when new."""
-        raise NotImplementedError
+        return self._submit(Join(1, check_room(plain(room))))
 
     def leave(self, room: str) -> Receipt:
         """Leave a room."""
-        raise NotImplementedError
+        return self._submit(Leave(1, check_room(plain(room))))
 
     def rename(self, nick: str) -> Receipt:
         """Take another nick."""
-        raise NotImplementedError
+        return self._submit(Rename(1, check_nick(plain(nick))))
 
     def away(self, text: str = "") -> Receipt:
         """Say that we are away and why; empty: back."""
-        raise NotImplementedError
+        return self._submit(Away(1, plain(text)))
 
     def kick(self, nick: str, reason: str = "") -> Receipt:
         """Admin: end a person's sessions."""
-        raise NotImplementedError
+        return self._submit(Kick(1, check_nick(plain(nick)), plain(reason)))
 
     def ban(self, nick: str, reason: str = "") -> Receipt:
         """Admin: kick, and refuse the person's key from now on."""
-        raise NotImplementedError
+        return self._submit(Ban(1, check_nick(plain(nick)), plain(reason)))
 
     def unban(self, nick: str) -> Receipt:
         """Admin: let a banned person in again."""
-        raise NotImplementedError
+        return self._submit(Unban(1, check_nick(plain(nick))))
 
     def grant(self, nick: str, admin: bool = True) -> Receipt:
         """Make a person an admin, or take that away."""
-        raise NotImplementedError
+        return self._submit(Grant(1, check_nick(plain(nick)), admin))
 
     def down(self, seconds: float = 0.0, reason: str = "") -> Receipt:
         """Admin: take the broker down after `seconds`."""
-        raise NotImplementedError
+        return self._submit(Down(1, seconds, plain(reason)))
 
     def who(self, timeout: float | None = 5.0) -> list[Person]:
         """Who is online."""
-        raise NotImplementedError
+        return self._ask(Who(1), Roster, timeout).people
 
     def list_rooms(self, timeout: float | None = 5.0) -> list[RoomInfo]:
         """Which rooms there are."""
-        raise NotImplementedError
+        return self._ask(Rooms(1), RoomList, timeout).rooms
 
     def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages of a conversation, or those before a sequence."""
-        raise NotImplementedError
+        question = History(1, check_target(plain(target)), limit, before)
+        return read_page(self._ask(question, HistoryPage, timeout), self.nick)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Yield messages as they come; ends after `timeout` seconds of silence (None: never) or when closed.
 
         Raises Rejected when the broker dismisses us. Each message goes to one reader only.
         """
-        raise NotImplementedError
+        if not self._receive:
+            raise ClientError("This client was made with receive=False, so no message will come.")
+        yield from self._each(Inbox.take_message, timeout)
+        failure = self._connection.session.failure
+        if isinstance(failure, Rejected):
+            raise failure.with_traceback(None)
 
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
         """Yield what happens around the messages; ends like messages(), and after Dismissed."""
-        raise NotImplementedError
+        return self._each(Inbox.take_event, timeout)
 
     def stream(self, timeout: float | None = None) -> Iterator[Message | ClientEvent]:
         """Yield messages and events in the order in which they happened; ends like events()."""
-        raise NotImplementedError
+        return self._each(Inbox.take, timeout)
 
     def retry_as(self, nick: str) -> None:
         """After the broker refused our nick: ask for another, with the same profile and key."""
-        raise NotImplementedError
+        self._connection.retry_as(check_nick(plain(nick)))
 
     def close(self, timeout: float = 2.0) -> None:
         """Wait up to `timeout` seconds for what is unanswered, say goodbye, end the thread. Idempotent, never hangs."""
-        raise NotImplementedError
+        self._connection.close(timeout)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _submit(self, command: Numbered) -> Receipt:
+        return self._connection.submit(check_command(command))
+
+    def _ask(self, question: Numbered, kind: type[T], timeout: float | None) -> T:
+        answer = self._connection.wait_for(self._submit(question), timeout)
+        if not isinstance(answer, kind):
+            raise ClientError(f"The broker gave an answer that does not belong to the question: {answer!r}.")
+        return answer
+
+    def _each(self, take: Callable[[Inbox], U | None], timeout: float | None) -> Iterator[U]:
+        while (item := self._connection.take(take, timeout)) is not None:
+            yield item
+        failure = self._connection.session.failure
+        if isinstance(failure, Broken):
+            raise failure.with_traceback(None)
 
     def __enter__(self) -> Self:
         return self

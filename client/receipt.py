@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Protocol, TypeAlias
+
+from messages import (
+    Announce,
+    Away,
+    Ban,
+    Down,
+    Event,
+    Grant,
+    History,
+    Join,
+    Kick,
+    Leave,
+    Post,
+    Rename,
+    Rooms,
+    Unban,
+    Who,
+)
+
+from .errors import ClientError
+
+Numbered: TypeAlias = (
+    Post | Announce | Join | Leave | Rename | Away | Who | Rooms | History | Kick | Ban | Unban | Grant | Down
+)
+Answer: TypeAlias = int | Event | ClientError  # the sequence (0: nothing was written), what was asked for, or why not
+
+
+class Desk(Protocol):
+    """Where answers arrive, shared by all receipts of one client."""
+
+    def wait_for(self, receipt: Receipt, timeout: float | None) -> int | Event:
+        """Wait for the receipt's answer; raises what Receipt.wait raises."""
+
 
 class Receipt:
     """What became of one command. Cheap: it shares its client's lock and owns nothing but its command and answer."""
 
-    __slots__ = ()
+    __slots__ = ("answer", "command", "desk")
+
+    def __init__(self, command: Numbered, desk: Desk) -> None:
+        self.command = command
+        self.desk = desk
+        self.answer: Answer | None = None  # set once, by the client's thread
+
+    def __repr__(self) -> str:
+        return f"<Receipt for {type(self.command).__name__}: {'open' if self.answer is None else self.answer!r}>"
 
     @property
     def done(self) -> bool:
         """Whether the broker has answered, or never will."""
-        raise NotImplementedError
+        return self.answer is not None
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the sequence under which the command was accepted (0 when it writes nothing to the log).
@@ -20,4 +62,5 @@ class Receipt:
         then; Closed when the client was closed first. While the broker refuses the nick it raises that Rejected at
         once. After TimeoutError, Unreachable or such a refusal the command is still on its way: waiting again is fine.
         """
-        raise NotImplementedError
+        answer = self.desk.wait_for(self, timeout)
+        return answer if isinstance(answer, int) else 0

@@ -1,0 +1,264 @@
+"""The client's one background thread: it owns the link, keeps a connection up, and is where all threads meet.
+
+One lock guards the session; everything the user's threads do is a short step under it. They wake the thread through a
+pipe, once until it has looked: a burst of sends costs one wake and leaves as a few large batches. What to say and when
+is the session's business, bytes and sockets are the link's.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import TypeVar
+
+import zmq
+
+from messages import (
+    BATCH_COMMANDS,
+    FRAME_BYTES,
+    Address,
+    AnyCommand,
+    AnyEvent,
+    DecodeError,
+    Event,
+    decode_events,
+    encode_commands,
+)
+
+from .errors import Broken, ClientError, Unreachable
+from .inbox import Inbox
+from .link import Link
+from .model import Connected
+from .profile import Profile
+from .receipt import Numbered, Receipt
+from .session import Session, State
+
+T = TypeVar("T")
+
+_FIRST_RETRY = 0.1  # seconds; a broker that restarts is back after about that long
+_LAST_RETRY = (5.0, 30.0)  # seconds; drawn anew each time, so that a crowd does not come back as one
+_ATTEMPT_SECONDS = 12.0  # longer than the link's own limits; only a name that is not found takes that long
+_STEADY_SECONDS = 5.0  # a connection that held this long makes the next retry a quick one again
+_JOIN_SECONDS = 1.0  # beyond the user's own timeout: the link's goodbye, and the context's end
+
+
+def backoff() -> Iterator[float]:
+    """Seconds between attempts: doubling, jittered, and in the end slow."""
+    pause = _FIRST_RETRY
+    while pause < _LAST_RETRY[0]:
+        yield pause * random.uniform(0.5, 1.5)
+        pause *= 2
+    while True:
+        yield random.uniform(*_LAST_RETRY)
+
+
+def pack(commands: list[AnyCommand]) -> Iterator[bytes]:
+    """Encode commands as frames that keep to the wire's limits."""
+    for start in range(0, len(commands), BATCH_COMMANDS):
+        yield from _split(commands[start : start + BATCH_COMMANDS])
+
+
+def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
+    frame = encode_commands(commands)
+    if len(frame) <= FRAME_BYTES or len(commands) == 1:
+        yield frame
+    else:
+        half = len(commands) // 2
+        yield from _split(commands[:half])
+        yield from _split(commands[half:])
+
+
+class Connection:
+    """A session kept alive by a thread. All methods are for the user's threads, and thread-safe."""
+
+    def __init__(self, address: Address, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
+        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet)
+        self._address = address
+        self._profile = profile
+        self._lock = threading.RLock()  # guards the session and what follows; also held by a signal handler's send
+        self._changed = threading.Condition(self._lock)  # something came: an answer, a message, a new state
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        self._armed = False  # a wake is under way; closed is armed for ever
+        self._hurry = False  # do not sit out the pause before the next attempt
+        self._thread = threading.Thread(target=self._run, name="confab", daemon=True)
+        self._thread.start()  # last: the thread sees a whole object
+
+    # --- for the user's threads ---------------------------------------------------------------------------------------
+
+    def submit(self, command: Numbered) -> Receipt:
+        """Queue a command; raises OutboxFull, Closed, or why the session is over."""
+        with self._lock:
+            receipt = self.session.submit(command)
+            self._wake()
+        return receipt
+
+    def wait_for(self, receipt: Receipt, timeout: float | None) -> int | Event:
+        """Wait for one answer; see Receipt.wait for what it raises."""
+        session = self.session
+        with self._lock:
+            if receipt.answer is None:
+                self._changed.wait_for(lambda: receipt.answer is not None or session.refusal is not None, timeout)
+            answer = receipt.answer
+            if answer is None:
+                raise self._late()
+        if isinstance(answer, ClientError):
+            raise answer.with_traceback(None)
+        return answer
+
+    def wait_connected(self, timeout: float | None) -> Connected:
+        """Wait until the session is up; raises Unreachable, the refusal of our nick, or why the session is over."""
+        session = self.session
+        with self._lock:
+            self._changed.wait_for(lambda: session.state is State.UP or session.failure or session.refusal, timeout)
+            if session.state is State.UP and session.welcome is not None:
+                return session.welcome
+            problem = session.failure or session.refusal
+            if problem is not None:
+                raise problem.with_traceback(None)
+            raise self._unreachable()
+
+    def take(self, take: Callable[[Inbox], T | None], timeout: float | None) -> T | None:
+        """Take the next thing out of the inbox; None after `timeout` seconds, or when nothing will come any more."""
+        session = self.session
+        with self._lock:
+            item = take(session.inbox)
+            if item is None:
+                found = self._changed.wait_for(lambda: take(session.inbox) or session.state is State.OVER, timeout)
+                item = None if isinstance(found, bool) else found
+            if session.wants_more:
+                self._wake()
+        return item
+
+    def retry_as(self, nick: str) -> None:
+        """Ask the broker for another nick, at once."""
+        with self._lock:
+            self.session.retry_as(nick)
+            self._hurry = self.session.state is State.OFFLINE
+            self._wake()
+
+    def close(self, timeout: float) -> None:
+        """End the session and the thread, waiting at most `timeout` seconds for answers. Idempotent."""
+        with self._lock:
+            self.session.close(monotonic() + timeout)
+            self._wake()
+        self._thread.join(max(timeout, 0) + _JOIN_SECONDS)
+
+    # --- under the lock -----------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Have the thread look, once until it does."""
+        if not self._armed:
+            os.write(self._wake_write, b"!")
+            self._armed = True
+
+    def _late(self) -> Exception:
+        if self.session.refusal is not None:
+            return self.session.refusal.with_traceback(None)
+        if self.session.state is State.UP:
+            return TimeoutError("The broker has not answered in time; the command may still be accepted.")
+        return self._unreachable()
+
+    def _unreachable(self) -> Unreachable:
+        return Unreachable(self.session.why or f"No broker has answered at {self._address.endpoint} yet.")
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._stay_connected(context)
+        except BaseException as error:
+            broken = Broken(f"A bug in confab's client ended its thread: {error!r}.")
+            broken.__cause__ = error
+            with self._lock:
+                self.session.fail(broken)
+            raise
+        finally:
+            with self._lock:
+                self._armed = True  # nobody writes to a pipe that is closed
+                os.close(self._wake_read)
+                os.close(self._wake_write)
+                self._changed.notify_all()
+            context.term()
+            self._profile.release()
+
+    def _stay_connected(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
+        """One link after the other, until the session is over."""
+        pauses = backoff()
+        while True:
+            began = monotonic()
+            link = Link(context, self._address, self._profile, self._wake_read)
+            try:
+                why = self._converse(link)
+            finally:
+                link.close(goodbye=self.session.state is State.OVER)
+            if self.session.state is State.OVER:
+                return
+            if self.session.state is State.UP and monotonic() - began > _STEADY_SECONDS:
+                pauses = backoff()
+            pause = random.uniform(*_LAST_RETRY) if link.hopeless else next(pauses)
+            with self._lock:
+                self.session.disconnected(why, pause)
+                self._changed.notify_all()
+            if not self._sit_out(pause):
+                return
+
+    def _converse(self, link: Link) -> str:
+        """Use a link until the session is over or the link is of no more use; return why."""
+        give_up = monotonic() + _ATTEMPT_SECONDS
+        greeted = woken = False
+        frames: list[bytes] = []
+        while True:
+            try:
+                events: list[AnyEvent] = [event for frame in frames for event in decode_events(frame)]
+            except DecodeError as error:
+                return f"The broker sent what cannot be read: {error}"
+            now = monotonic()
+            with self._lock:
+                if woken:
+                    self._armed = False
+                if link.up and not greeted:
+                    greeted = True
+                    self.session.connected(now)
+                if frames:
+                    self.session.received(events, now)
+                due = self.session.tick(now)
+                commands = self.session.outgoing(now)
+                self._changed.notify_all()
+            for frame in pack(commands):
+                link.send(frame)
+            if self.session.state is State.OVER or link.broken or self.session.stale:
+                return link.broken or self.session.stale
+            if not greeted:
+                if now >= give_up:
+                    return f"{self._address.endpoint} does not answer; is its name right?"
+                due = min(due, give_up)
+            frames, woken = link.wait(due - monotonic())
+            if woken:
+                os.read(self._wake_read, 4096)
+
+    def _sit_out(self, seconds: float) -> bool:
+        """Wait before the next attempt, or less when someone is in a hurry; tells whether there is to be one."""
+        until = monotonic() + seconds
+        poller = select.poll()
+        poller.register(self._wake_read, select.POLLIN)
+        woken = False
+        while True:
+            now = monotonic()
+            with self._lock:
+                if woken:
+                    self._armed = False
+                due = min(self.session.tick(now), until)
+                hurry, self._hurry = self._hurry, False
+            if self.session.state is State.OVER:
+                return False
+            if hurry or now >= until:
+                return True
+            woken = bool(poller.poll(max(0, round((due - now) * 1000 + 0.5))))
+            if woken:
+                os.read(self._wake_read, 4096)

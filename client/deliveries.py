@@ -1,0 +1,81 @@
+"""What is delivered, once and in bounded memory: the cursor, and holding the broker back while nobody reads.
+
+No I/O and no clock: methods return the commands that must follow.
+
+Holding back: Feed(None) asks the broker to stop, but deliveries are still on their way; they are dropped, and only the
+Pong behind them shows that no more will come. Then, once the user has read half of the inbox, Feed(cursor) goes on with
+the first one that was dropped. Without waiting for the Pong a straggler would move the cursor past the dropped ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+from messages import Announcement, Feed, Message, Ping, Pong
+
+from .inbox import Inbox
+from .read import read_message
+
+
+class Deliveries:
+    """The position in the broker's log, and the inbox that is filled from there."""
+
+    def __init__(self, inbox: Inbox, *, wanted: bool) -> None:
+        self.inbox = inbox
+        self.wanted = wanted  # False: a client that only sends
+        self.cursor: int | None = None  # all up to here is in the inbox or was never for us; None: never connected
+        self._hold: Literal["", "asked", "held"] = ""
+        self._tokens = itertools.count(1)
+        self._hold_token = 0  # of the Ping behind Feed(None)
+        self._trusted = 0  # Pongs from this token on speak of the present feed
+
+    @property
+    def feed(self) -> bool:
+        """Whether a new connection is to deliver at once."""
+        return self.wanted and not self._hold
+
+    @property
+    def due(self) -> bool:
+        """Whether there is room again for what the broker holds back."""
+        return self._hold == "held" and self.inbox.half_empty
+
+    def ping(self) -> Ping:
+        """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
+        return Ping(next(self._tokens))
+
+    def welcomed(self, after: int) -> bool:
+        """Start behind `after`; tells whether that leaves a gap."""
+        gap = self.wanted and self.cursor is not None and after > self.cursor
+        self.cursor = after  # lower than ours when the broker lost its log and begins anew
+        if self._hold:
+            self._hold = "held"  # Hello said so, and this connection delivered nothing before
+        return gap
+
+    def take(self, event: Message | Announcement, nick: str) -> list[Feed | Ping]:
+        """Put a delivery into the inbox unless it was there before."""
+        if self._hold or not self.wanted or self.cursor is None or event.seq <= self.cursor:
+            return []
+        if self.inbox.full:
+            self._hold = "asked"
+            ping = self.ping()
+            self._hold_token = ping.token
+            return [Feed(None), ping]
+        self.cursor = event.seq
+        self.inbox.put_message(read_message(event, nick))
+        return []
+
+    def pong(self, event: Pong) -> None:
+        """All deliveries up to `event.head` came before this."""
+        if self._hold == "asked" and event.token >= self._hold_token:
+            self._hold = "held"
+        elif self.feed and event.token >= self._trusted and self.cursor is not None:
+            self.cursor = max(self.cursor, event.head)
+
+    def go_on(self) -> list[Feed | Ping]:
+        """Let the broker deliver again when it is `due`."""
+        if not self.due:
+            return []
+        self._hold = ""
+        self._trusted = next(self._tokens)
+        return [Feed(self.cursor)]

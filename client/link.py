@@ -1,0 +1,148 @@
+"""One attempt to reach the broker: a DEALER and its monitor, used by one thread. Knows bytes and reasons, no commands.
+
+A link is never repaired. When it breaks it says why, is closed, and the next attempt is a new one: so nothing that
+libzmq might have queued is replayed before our Hello.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import zmq
+from zmq.utils import z85
+
+from messages import Address
+
+from .profile import Profile
+
+_NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: looking up an enum costs more than the call
+_POLLIN = int(zmq.POLLIN)
+_FRAMES = 64  # read in one go before anything is sent again; some 60,000 events at the most
+_CONNECT_SECONDS = 5  # for TCP, and again for the handshake: a far broker needs less than one
+_GOODBYE_MS = 500  # a broker that reads takes our last frame within a round trip
+
+_WATCHED = (
+    zmq.Event.HANDSHAKE_SUCCEEDED
+    | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.Event.HANDSHAKE_FAILED_PROTOCOL
+    | zmq.Event.HANDSHAKE_FAILED_AUTH
+    | zmq.Event.DISCONNECTED
+    | zmq.Event.CLOSED
+)
+
+
+class Link:
+    """A connection that is being made, is up, or is broken."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: Address, profile: Profile, wake: int) -> None:
+        self.up = False  # the handshake succeeded: the other end has proved its key
+        self.broken = ""  # why this link is of no more use
+        self.hopeless = False  # an attempt at once would end the same way
+        self._endpoint = address.endpoint
+        self._wake = wake
+        self._socket = context.socket(zmq.DEALER)
+        try:
+            self._set_options(address, profile)
+            self._monitor = self._socket.get_monitor_socket(_WATCHED)
+            self._poller = zmq.Poller()
+            for source in (self._socket, self._monitor, wake):
+                self._poller.register(source, _POLLIN)
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_options(self, address: Address, profile: Profile) -> None:
+        options = {
+            zmq.LINGER: 0,
+            zmq.IMMEDIATE: 1,  # queue nothing while there is no connection
+            zmq.RECONNECT_IVL: -1,  # never by itself
+            zmq.RCVHWM: 0,  # what comes is read at once; a full queue would look like silence
+            zmq.SNDHWM: 0,  # bounded by the outbox's window
+            zmq.CONNECT_TIMEOUT: _CONNECT_SECONDS * 1000,
+            zmq.HANDSHAKE_IVL: _CONNECT_SECONDS * 1000,
+            zmq.TCP_KEEPALIVE: 1,
+            zmq.TCP_KEEPALIVE_IDLE: 30,
+            zmq.IPV6: 1,
+        }
+        for option, value in options.items():
+            self._socket.setsockopt(option, value)
+        if address.key is not None:
+            self._socket.curve_publickey = profile.public
+            self._socket.curve_secretkey = profile.secret
+            self._socket.curve_serverkey = z85.encode(address.key)
+
+    def _connect(self) -> None:
+        try:
+            self._socket.connect(self._endpoint)
+        except zmq.ZMQError as error:
+            self._break(f"{self._endpoint} cannot be reached: {error.strerror}.", hopeless=True)
+
+    # --- use ----------------------------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float) -> tuple[list[bytes], bool]:
+        """Wait for frames, news of the link or a wake; returns the frames, and whether the wake pipe has something."""
+        ready = dict(self._poller.poll(max(0, round(seconds * 1000 + 0.5))))
+        if self._monitor in ready:
+            self._read_news()
+        frames = self._read_frames() if self._socket in ready or self.broken else []
+        return frames, self._wake in ready
+
+    def send(self, frame: bytes) -> bool:
+        """Hand a frame to libzmq; False when the connection has just gone, of which news will come."""
+        try:
+            self._socket.send(frame, _NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def close(self, *, goodbye: bool = False) -> None:
+        """Free everything; with `goodbye` the last frames get a moment to leave while the context ends."""
+        self._socket.disable_monitor()
+        self._socket.close(linger=_GOODBYE_MS if goodbye else 0)
+
+    # --- news ---------------------------------------------------------------------------------------------------------
+
+    def _read_frames(self) -> list[bytes]:
+        """What has come; all of it when the link is broken, since there may be last words."""
+        frames: list[bytes] = []
+        receive = self._socket.recv
+        try:
+            while self.broken or len(frames) < _FRAMES:
+                frames.append(receive(_NOBLOCK))
+        except zmq.Again:
+            pass
+        return frames
+
+    def _read_news(self) -> None:
+        try:
+            while True:
+                event, value = struct.unpack("=hi", self._monitor.recv(_NOBLOCK)[:6])
+                if self._monitor.rcvmore:
+                    self._monitor.recv(_NOBLOCK)  # the endpoint again
+                self._note(event, value)
+        except zmq.Again:
+            pass
+
+    def _note(self, event: int, value: int) -> None:
+        at = self._endpoint
+        match event:
+            case zmq.Event.HANDSHAKE_SUCCEEDED:
+                self.up = True
+            case zmq.Event.HANDSHAKE_FAILED_AUTH:
+                self._break(f"The broker at {at} refuses this profile's key.", hopeless=True)
+            case zmq.Event.HANDSHAKE_FAILED_PROTOCOL:
+                self._break(f"What listens at {at} is no confab broker, or an unencrypted one.", hopeless=True)
+            case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
+                text = f"What listens at {at} did not prove the broker's key; is the invite that of this broker?"
+                self._break(text, hopeless=True)
+            case zmq.Event.DISCONNECTED:
+                self._break(
+                    f"The connection to {at} broke." if self.up else f"What listens at {at} is no confab broker."
+                )
+            case zmq.Event.CLOSED:
+                self._break(f"Nobody answers at {at}.")
+
+    def _break(self, why: str, *, hopeless: bool = False) -> None:
+        if not self.broken:
+            self.broken, self.hopeless = why, hopeless

@@ -1,0 +1,41 @@
+"""What the wire's messages become for the user of the library. Pure functions; knows no session."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+from messages import Announcement, HistoryPage, fold
+from messages import Message as WireMessage
+
+from .model import Message, Page
+
+_ZONE_SECONDS = 900  # every time zone changes its offset on a quarter of an hour
+
+
+def read_message(event: WireMessage | Announcement, nick: str) -> Message:
+    """A delivered message as `nick` sees it."""
+    own = event.sender == nick or fold(event.sender) == fold(nick)
+    if isinstance(event, Announcement):
+        at, title, priority = _local_time(event.at), event.title, event.priority
+        return Message(event.seq, at, event.sender, event.to, "announcement", event.body, title, priority, own)
+    return Message(event.seq, _local_time(event.at), event.sender, event.to, "text", event.body, "", "", own)
+
+
+def read_page(page: HistoryPage, nick: str) -> Page:
+    """An answer to History as `nick` sees it."""
+    return Page([read_message(item, nick) for item in page.items], page.before)
+
+
+def _local_time(at: int) -> datetime:
+    """Milliseconds since the epoch in this machine's zone; a time that no clock shows becomes the epoch."""
+    try:
+        return datetime.fromtimestamp(at / 1000, _zone(at // (1000 * _ZONE_SECONDS)))
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+@lru_cache(maxsize=16)
+def _zone(quarter: int) -> tzinfo | None:
+    """The offset that held then. Remembered, because asking for it takes longer than all else a message needs."""
+    return datetime.fromtimestamp(quarter * _ZONE_SECONDS).astimezone().tzinfo

@@ -1,0 +1,319 @@
+"""What the client says and when: the protocol's client side as a state machine. No sockets, threads, locks or clock.
+
+    OFFLINE ──connected──▶ GREETING ──Welcome──▶ UP          what is flying is sent again, then what waits
+       ▲                      │  ▲
+       │                  Rejected retry_as                  disconnected leads back to OFFLINE from everywhere
+       │                      ▼  │
+       └──disconnected───── REFUSED
+    from anywhere: Dismissed, close or a bug ──▶ OVER        every open receipt is answered, nothing follows
+
+Whoever owns the connection calls connected, received, disconnected and tick, sends what `outgoing` returns, and opens a
+new connection when `stale` says why the present one is useless. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+from math import inf
+
+from messages import (
+    DISMISSING,
+    PING_SECONDS,
+    PROTOCOL,
+    SILENCE_SECONDS,
+    Accepted,
+    Announcement,
+    AnyCommand,
+    AnyEvent,
+    Bye,
+    Closed,
+    Closing,
+    Code,
+    Dismissed,
+    Done,
+    Hello,
+    HistoryPage,
+    Join,
+    Leave,
+    Message,
+    Pong,
+    Post,
+    Presence,
+    Rejected,
+    Rename,
+    RoomChange,
+    RoomList,
+    Roster,
+    Welcome,
+    fold,
+)
+
+from . import errors, model
+from .deliveries import Deliveries
+from .inbox import Inbox
+from .model import Connected
+from .outbox import Outbox
+from .receipt import Desk, Numbered, Receipt
+from .version import __version__
+
+CLIENT = f"confab {__version__}"
+SILENT = f"The broker said nothing for {SILENCE_SECONDS:.0f} seconds."
+
+
+class State(Enum):
+    """Where the session stands with the broker."""
+
+    OFFLINE = auto()
+    GREETING = auto()  # Hello is on its way
+    REFUSED = auto()  # not under this nick
+    UP = auto()
+    OVER = auto()
+
+
+class Session:
+    """One client's conversation with the broker, over any number of connections."""
+
+    def __init__(self, nick: str, device: bytes, desk: Desk, *, receive: bool = True, quiet: bool = True) -> None:
+        self.nick = nick  # ours when UP, else the one we ask for
+        self.rooms: list[str] = []
+        self.admin = False
+        self.state = State.OFFLINE
+        self.why = ""  # why there is no connection
+        self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
+        self.failure: errors.ClientError | None = None  # OVER: why
+        self.stale = ""  # why the present connection is useless
+        self.welcome: Connected | None = None
+        self.inbox = Inbox()
+        self.outbox = Outbox()
+        self._device = device
+        self._desk = desk
+        self._quiet = quiet
+        self._attempt = 1
+        self._asked = ""  # the nick of the Hello on its way
+        self._deliveries = Deliveries(self.inbox, wanted=receive)
+        self._ready: list[AnyCommand] = []  # goes out next
+        self._heard = self._said = self._pinged = 0.0
+        self._closing = inf  # when to stop waiting for answers
+
+    # --- what the user does -------------------------------------------------------------------------------------------
+
+    def submit(self, command: Numbered) -> Receipt:
+        """Queue a command; raises OutboxFull, and why the session is over."""
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        if self._closing < inf:
+            raise errors.Closed("This client is being closed.")
+        receipt = Receipt(command, self._desk)
+        self.outbox.add(receipt)
+        return receipt
+
+    def retry_as(self, nick: str) -> None:
+        """Ask for another nick after a refusal; raises why the session is over."""
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        if self.state is State.UP:
+            if nick != self.nick:
+                self.submit(Rename(1, nick))
+            return
+        self.nick = nick
+        self.refusal = None
+        if self.state is State.REFUSED:
+            self._hello()
+
+    def close(self, deadline: float) -> None:
+        """End as soon as everything is answered, at the latest at `deadline`."""
+        self._closing = min(self._closing, deadline)
+
+    def fail(self, error: errors.ClientError) -> None:
+        """End now: answer every open receipt with `error`."""
+        if self.state is not State.OVER:
+            self.state, self.failure = State.OVER, error
+            self.outbox.fail(error)
+
+    # --- what the connection reports ----------------------------------------------------------------------------------
+
+    def connected(self, now: float) -> None:
+        """A fresh connection is up: greet."""
+        self._heard = now
+        self.stale = ""
+        self._hello()
+
+    def disconnected(self, why: str, retry_in: float) -> None:
+        """The connection is gone, or an attempt failed; the next one starts in `retry_in` seconds."""
+        if self.state is State.OVER:
+            return
+        if self.state is State.UP:
+            self._attempt = 0
+            self.inbox.put_event(model.Disconnected(why))
+        self.state, self.why, self.stale = State.OFFLINE, why, ""
+        self._ready.clear()
+        self.outbox.give_up_unrepeatable()
+        self._attempt += 1
+        self.inbox.put_event(model.Connecting(self._attempt, why, retry_in))
+
+    def tick(self, now: float) -> float:
+        """Do what is due and return when to come again, at the latest."""
+        if self._closing < inf and self._may_end(now):
+            self._end()
+        if self.state is State.UP:
+            return min(self._keep_alive(now), self._closing)
+        if self.state in (State.GREETING, State.REFUSED):
+            if now >= self._heard + SILENCE_SECONDS:
+                self.stale = SILENT
+            return min(self._heard + SILENCE_SECONDS, self._closing)
+        return self._closing
+
+    def outgoing(self, now: float) -> list[AnyCommand]:
+        """Take what is to be sent now, in order."""
+        if self.state is State.UP:
+            self._ready += self._deliveries.go_on()
+            self._ready += self.outbox.launch()
+        ready, self._ready = self._ready, []
+        if ready:
+            self._said = now
+        return ready
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether there is room again for messages that the broker holds back."""
+        return self._deliveries.due
+
+    def received(self, events: Iterable[AnyEvent], now: float) -> None:
+        """Take one batch of the broker's."""
+        self._heard = now
+        for event in events:
+            if self.state is State.OVER:
+                return
+            match event:
+                case Message() | Announcement():
+                    if self.state is State.UP:
+                        self._ready += self._deliveries.take(event, self.nick)
+                case Accepted():
+                    self._accepted(event)
+                case Rejected():
+                    self._rejected(event)
+                case Done():
+                    self._learn(event.number)
+                    self.outbox.answered(event.number, 0)
+                case Roster() | RoomList() | HistoryPage():
+                    self.outbox.answered(event.number, event)
+                case Pong():
+                    self._deliveries.pong(event)
+                case Presence() | RoomChange():
+                    self._around(event)
+                case Welcome():
+                    self._welcomed(event)
+                case Closing():
+                    self.inbox.put_event(model.ServerClosing(event.by, event.seconds, event.reason))
+                case Closed():
+                    self.inbox.put_event(model.ServerClosed(event.by, event.reason))
+                case Dismissed():
+                    self._dismissed(event.code, event.text)
+
+    # --- greeting -----------------------------------------------------------------------------------------------------
+
+    def _hello(self) -> None:
+        self.state, self._asked = State.GREETING, self.nick
+        after = self._deliveries.cursor if self._deliveries.wanted else None
+        hello = Hello(PROTOCOL, self.nick, self._device, after, self._deliveries.feed, self._quiet, CLIENT)
+        self._ready.append(hello)
+
+    def _welcomed(self, event: Welcome) -> None:
+        if self.state is not State.GREETING:
+            return
+        again = self.welcome is not None
+        lost = [room for room in self.rooms if room not in event.rooms] if again and not event.resumed else []
+        self.state, self.refusal, self.why = State.UP, None, ""
+        self.nick, self.rooms, self.admin = event.nick, [*event.rooms], event.admin
+        missed = self._deliveries.welcomed(event.after)
+        self.welcome = Connected(
+            event.nick, event.resumed, missed, tuple(event.rooms), event.admin, event.broker, again
+        )
+        self.inbox.put_event(self.welcome)
+        rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
+        self._ready += self.outbox.resume(event.last_number, rejoin)
+
+    def _rejected(self, event: Rejected) -> None:
+        if event.number == 0 and event.code in DISMISSING:
+            self._dismissed(event.code, event.text)
+        elif event.number == 0 and self.state is State.GREETING:
+            self._refused(event)
+        elif event.code == Code.HELLO_FIRST:
+            self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
+        else:
+            self.outbox.answered(event.number, errors.Rejected(event.code, event.text))
+
+    def _refused(self, event: Rejected) -> None:
+        if self._asked != self.nick:  # another nick was chosen meanwhile
+            self._hello()
+            return
+        self.state = State.REFUSED
+        if self.refusal is None or self.refusal.code != event.code:
+            self.inbox.put_event(model.Refused(event.code, event.text))
+        self.refusal = errors.Rejected(event.code, event.text)
+
+    def _dismissed(self, code: str, text: str) -> None:
+        self.inbox.put_event(model.Dismissed(code, text))
+        self.fail(errors.Rejected(code, text))
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def _accepted(self, event: Accepted) -> None:
+        if event.count == 1:  # what changes names is always answered alone
+            self._learn(event.number)
+        self.outbox.accepted(event.number, event.seq, event.count)
+
+    def _learn(self, number: int) -> None:
+        """Remember what an accepted command of ours changed about us."""
+        receipt = self.outbox.flying.get(number)
+        if receipt is None or type(receipt.command) is Post:
+            return
+        match receipt.command:
+            case Rename(nick=nick):
+                self.nick = nick
+            case Join(room=room):
+                self._room(room, True)
+            case Leave(room=room):
+                self._room(room, False)
+
+    def _room(self, room: str, joined: bool) -> None:
+        self.rooms = [name for name in self.rooms if name != room] + [room] * joined
+
+    def _around(self, event: Presence | RoomChange) -> None:
+        """Pass on what others do, and notice what another device of ours did."""
+        if fold(event.nick) == fold(self.nick):
+            match event:
+                case Presence(what="renamed", text=nick):
+                    self.nick = nick
+                case RoomChange(room=room, joined=joined):
+                    self._room(room, joined)
+        self.inbox.put_event(event)
+
+    # --- signs of life ------------------------------------------------------------------------------------------------
+
+    def _keep_alive(self, now: float) -> float:
+        """Ping when either side was quiet: the broker wants to hear from us as we do from it."""
+        silent_at = self._heard + SILENCE_SECONDS
+        if now >= silent_at:
+            self.stale = SILENT
+        ping_at = max(min(self._heard, self._said), self._pinged) + PING_SECONDS
+        if now >= ping_at:
+            self._ready.append(self._deliveries.ping())
+            self._pinged = now
+            ping_at = now + PING_SECONDS
+        return min(ping_at, silent_at)
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    def _may_end(self, now: float) -> bool:
+        return (
+            now >= self._closing
+            or self.state is State.REFUSED
+            or (not self.outbox and self.state is not State.GREETING)
+        )
+
+    def _end(self) -> None:
+        if self.state is State.UP:
+            self._ready.append(Bye())
+        self.fail(errors.Closed("This client was closed before the broker answered."))
