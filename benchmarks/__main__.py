@@ -1,0 +1,54 @@
+"""`python -m benchmarks [NAME …]`: run workloads, then print one table. Owns the order; measures nothing itself."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from rich.console import Console
+
+from . import direct, fanout, footprint, oneshot, roundtrip
+from .machine import describe
+from .processes import BenchmarkError, raise_descriptor_limit
+from .report import Section, print_report
+from .systems import NATS
+
+WORKLOADS = {
+    "direct": direct.measure,
+    "fanout": fanout.measure,
+    "roundtrip": roundtrip.measure,
+    "oneshot": oneshot.measure,
+    "footprint": footprint.measure,
+}
+
+
+def main() -> int:
+    """Run what was asked for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure confab beside its peers.")
+    parser.add_argument("workload", nargs="*", choices=[*WORKLOADS, []], help="which to run (default: all)")
+    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs of each, of which the median counts")
+    options = parser.parse_args()
+    console, progress = Console(), Console(stderr=True)
+    raise_descriptor_limit()
+    began = time.monotonic()
+    if NATS is None:
+        console.print(
+            "There is no nats-server here (Debian: apt install nats-server), so NATS and JetStream are left out."
+        )
+    sections: list[Section] = []
+    try:
+        for name in options.workload or WORKLOADS:
+            with progress.status(f"measuring: {name}"):
+                sections.append(WORKLOADS[name](options.repeat))
+    except BenchmarkError as error:
+        progress.print(str(error), markup=False)
+        return 1
+    except KeyboardInterrupt:
+        progress.print("Interrupted; what was finished:")
+    took = f"median of {options.repeat} runs, taken in turn; {time.monotonic() - began:.0f} s in all"
+    print_report(console, f"{describe()}; {took}", sections)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
