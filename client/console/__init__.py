@@ -1,0 +1,5 @@
+"""The console: what `confab chat` shows and understands. Talks to the broker through client.Client alone.
+
+app.py joins terminal and client, talk.py is what goes on at one console, commands.py the table of commands,
+actions.py what they do, render.py how everything looks, prompt.py the input line.
+"""

@@ -1,0 +1,240 @@
+"""What the commands do: one function a command, called by the table in commands.py with its arguments.
+
+Works on a Talk alone; refusals of the library are sentences already and are shown as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from messages import BODY_BYTES, EVERYONE, GENERAL, HISTORY_PAGE, MessageError, check_room, fold, harmless
+
+from ..errors import ClientError
+from ..model import Page
+from ..receipt import Receipt
+from ..targets import read_nick, read_target
+from . import render
+from .talk import Talk
+
+DAY_SECONDS = 86_400.0  # the broker takes no longer delay
+
+_LOOKS_LIKE_DELAY = re.compile(r"in\s+\d|\d", re.IGNORECASE)
+_DELAY = re.compile(
+    r"(?:in\s+)?(?P<count>\d{1,6})\s*(?P<unit>s|secs?|seconds?|m|mins?|minutes?|h|hours?|$)(?:\s+(?P<rest>.*))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def say(talk: Talk, text: str) -> None:
+    """Plain text: to the current conversation."""
+    _post(talk, talk.current, text)
+
+
+def message(talk: Talk, arguments: list[str]) -> None:
+    """Say something to one person (or to a room, without turning to it)."""
+    _post(talk, arguments[0], arguments[1])
+
+
+def say_to_all(talk: Talk, arguments: list[str]) -> None:
+    """Say something to everyone."""
+    _post(talk, EVERYONE, arguments[0])
+
+
+def announce(talk: Talk, arguments: list[str]) -> None:
+    """Announce something to everyone."""
+    text = arguments[0]
+    if _fits(talk, text):
+        _do(talk, lambda: talk.chat.announce(text), lambda seq: talk.own(EVERYONE, text, seq, "announcement"), text)
+
+
+def _post(talk: Talk, where: str, text: str) -> None:
+    if not _fits(talk, text):
+        return
+    try:
+        target = read_target(where)
+    except MessageError as error:
+        talk.refuse(error, text)
+        return
+
+    def accepted(seq: int) -> None:
+        if not (target.startswith("@") and talk.is_me(target[1:])):  # that one is delivered, and shown then
+            talk.own(target, text, seq)
+
+    if not talk.chat.connected and not talk.wants_nick:
+        talk.around(f"Waiting for the broker: {render.excerpt(text)}")
+    _do(talk, lambda: talk.chat.send(target, text), accepted, text)
+
+
+def _fits(talk: Talk, text: str) -> bool:
+    size = len(text.encode())
+    if size > BODY_BYTES:
+        talk.show(render.refusal(too_long(size)))
+    return size <= BODY_BYTES
+
+
+def too_long(size: int) -> str:
+    """Why a text of so many bytes is not sent, in words."""
+    return f"That is {size:,} bytes of text; a message holds at most 64 KiB ({BODY_BYTES:,}). Nothing was sent."
+
+
+def _do(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = "") -> None:
+    """Give a command to the client; say so when it, or later the broker, refuses."""
+    try:
+        receipt = command()
+    except (ClientError, MessageError) as error:
+        talk.refuse(error, line)
+    else:
+        talk.expect(receipt, then, line)
+
+
+def turn_to(talk: Talk, arguments: list[str]) -> None:
+    """Make another conversation the current one; without one say which it is."""
+    if not arguments:
+        talk.turn_to(talk.current)
+        return
+    try:
+        target = read_target(arguments[0])
+    except MessageError as error:
+        talk.refuse(error)
+        return
+    if target.startswith("#") and target not in talk.chat.rooms:
+        talk.show(render.refusal(f"You are not in {target}. /join {target} enters it."))
+        return
+    if target.startswith("@"):
+        target = "@" + talk.people.get(fold(target[1:]), target[1:])
+    talk.turn_to(target)
+
+
+def who(talk: Talk, arguments: list[str]) -> None:
+    """Show who is online."""
+    talk.ask(talk.chat.who, lambda people: talk.show(render.roster(people, talk.chat.nick, talk.now().date())))
+
+
+def rooms(talk: Talk, arguments: list[str]) -> None:
+    """Show which rooms there are."""
+    talk.ask(talk.chat.list_rooms, lambda found: talk.show(render.room_list(found)))
+
+
+def join(talk: Talk, arguments: list[str]) -> None:
+    """Enter a room and turn to it."""
+    try:
+        room = check_room(arguments[0])
+    except MessageError as error:
+        talk.refuse(error)
+        return
+    _do(talk, lambda: talk.chat.join(room), lambda seq: talk.turn_to(room))
+
+
+def leave(talk: Talk, arguments: list[str]) -> None:
+    """Leave a room; when it is the current one, turn back to where everyone starts."""
+    if not arguments and not talk.current.startswith("#"):
+        talk.show(render.refusal("Which room? You are talking to no room now: /leave #room."))
+        return
+    try:
+        room = check_room(arguments[0] if arguments else talk.current)
+    except MessageError as error:
+        talk.refuse(error)
+        return
+
+    def left(seq: int) -> None:
+        talk.around(f"You left {room}.")
+        if talk.current == room:
+            talk.turn_to(GENERAL if room != GENERAL else EVERYONE)
+
+    _do(talk, lambda: talk.chat.leave(room), left)
+
+
+def history(talk: Talk, arguments: list[str]) -> None:
+    """Show the latest messages of the current conversation."""
+    wanted = arguments[0] if arguments else "20"
+    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= HISTORY_PAGE):
+        talk.show(render.refusal(f"/history takes how many messages to show: 1 to {HISTORY_PAGE}."))
+        return
+    target = talk.current
+
+    def shown(page: Page) -> None:
+        if not page.messages:
+            talk.tell(f"Nothing has been said yet in {target}.")
+            return
+        older = "" if page.before is None else "; there is more before it"
+        talk.show(render.rule(f"history of {'everyone' if target == EVERYONE else target}{older}"))
+        today = talk.now().date()
+        talk.show(*(render.message(item, talk.chat.nick, today) for item in page.messages), render.rule("now"))
+
+    talk.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
+
+
+def rename(talk: Talk, arguments: list[str]) -> None:
+    """Take another nick."""
+    _do(
+        talk, lambda: talk.chat.rename(read_nick(arguments[0])), lambda seq: talk.tell(f"You are now {talk.chat.nick}.")
+    )
+
+
+def another_nick(talk: Talk, text: str) -> None:
+    """The broker refused the nick, and this line is another one to try."""
+    try:
+        nick = read_nick(text.strip())
+        talk.chat.retry_as(nick)
+    except (ClientError, MessageError) as error:
+        talk.refuse(error)
+    else:
+        talk.wants_nick = False
+        talk.around(f"Asking for {nick}.")
+
+
+def away(talk: Talk, arguments: list[str]) -> None:
+    """Say that one is away, or back."""
+    text = arguments[0] if arguments else ""
+    done = f"You are away: {harmless(text)}. /away alone says that you are back." if text else "You are here again."
+    _do(talk, lambda: talk.chat.away(text), lambda seq: talk.tell(done))
+
+
+def kick(talk: Talk, arguments: list[str]) -> None:
+    """Admins: end a person's session."""
+    nick, reason = [*arguments, ""][:2]
+    _do(talk, lambda: talk.chat.kick(read_nick(nick), reason), lambda seq: talk.tell(f"{nick} was kicked out."))
+
+
+def ban(talk: Talk, arguments: list[str]) -> None:
+    """Admins: kick a person and keep the key out."""
+    nick, reason = [*arguments, ""][:2]
+    done = f"{nick} is banned; /unban {nick} would let in again."
+    _do(talk, lambda: talk.chat.ban(read_nick(nick), reason), lambda seq: talk.tell(done))
+
+
+def unban(talk: Talk, arguments: list[str]) -> None:
+    """Admins: let a banned person in again."""
+    nick = arguments[0]
+    _do(talk, lambda: talk.chat.unban(read_nick(nick)), lambda seq: talk.tell(f"{nick} may come in again."))
+
+
+def down(talk: Talk, arguments: list[str]) -> None:
+    """Admins: take the broker down, at once or after a while."""
+    try:
+        seconds, reason = read_delay(arguments[0] if arguments else "")
+    except ValueError as error:
+        talk.refuse(error)
+        return
+    _do(talk, lambda: talk.chat.down(seconds, reason), lambda seq: None)  # what follows, the broker tells everyone
+
+
+def read_delay(text: str) -> tuple[float, str]:
+    """Split '[in 30s] [reason]' into seconds and the reason.
+
+    Raises ValueError for what looks like a time but is none: taking that for a reason would take the broker down now.
+    """
+    if not _LOOKS_LIKE_DELAY.match(text):
+        return 0.0, text
+    found = _DELAY.fullmatch(text)
+    seconds = float(found["count"]) * _UNITS[found["unit"].lower()[:1] or "s"] if found else DAY_SECONDS + 1
+    if not found or seconds > DAY_SECONDS:
+        raise ValueError("A time looks like this: in 30s, in 10 min or in 2h, and is at most a day.")
+    return seconds, (found["rest"] or "").strip()
+
+
+def quit_console(talk: Talk, arguments: list[str]) -> None:
+    """Leave."""
+    talk.quit()

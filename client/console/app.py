@@ -1,0 +1,153 @@
+"""The console as a program: joins the client, the talk, the screen and the input line, and ends them in order.
+
+With a terminal on both sides the input line is prompt_toolkit's; with a pipe, a file or a dumb terminal lines are read
+and printed plainly, so that a console can be driven by a script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+from ..client import Client
+from ..exits import TIMED_OUT, UNREACHABLE
+from ..model import ClientEvent, Message
+from . import render
+from .commands import obey
+from .screen import Screen
+from .talk import Talk
+
+Reader: TypeAlias = Callable[[Talk, asyncio.Event], Awaitable[None]]
+
+AHEAD = 500  # items taken from the client and not yet drawn; more wait there, where memory is bounded
+CLOSE_SECONDS = 2.0  # what is unanswered when leaving gets this long
+PIPE_SECONDS = 10.0  # and this long when a script's input has ended: it may have come before the connection
+
+
+def run(chat: Client) -> int:
+    """Run a console on `chat` until its person leaves; returns the exit code. Closes `chat`."""
+    try:
+        return asyncio.run(_rich(chat) if _capable() else _plain(chat))
+    finally:
+        chat.close(0.0)
+
+
+def _capable() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
+async def _rich(chat: Client) -> int:
+    """A terminal that can do everything."""
+    from prompt_toolkit.application import run_in_terminal
+    from prompt_toolkit.input import create_input
+    from prompt_toolkit.output.vt100 import Vt100_Output
+
+    from .prompt import make_prompt
+
+    # Not asking the terminal where its cursor is: the answers of a slow one would land in the line.
+    sink = Vt100_Output.from_pty(sys.stdout)
+    sink.enable_cpr = False
+
+    def put(text: str) -> None:
+        sink.write_raw(text)
+        sink.flush()
+
+    async def write(text: str) -> None:
+        await run_in_terminal(partial(put, text))
+
+    screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
+
+    async def read(talk: Talk, over: asyncio.Event) -> None:
+        session = make_prompt(talk, partial(obey, talk), create_input(), sink)
+        prompting = asyncio.create_task(session.prompt_async())
+        leaving = asyncio.create_task(over.wait())
+        await asyncio.wait({prompting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        if not prompting.done():
+            session.app.exit(result="")
+        await prompting
+
+    return await _converse(chat, screen, read)
+
+
+async def _plain(chat: Client) -> int:
+    """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
+
+    async def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    async def read(talk: Talk, over: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, talk.quit)
+        ended = asyncio.Event()
+        threading.Thread(target=_read_lines, args=(talk, ended.set), name="confab-stdin", daemon=True).start()
+        await _either(over, ended)
+        loop.call_later(PIPE_SECONDS, talk.quit)
+        await over.wait()
+
+    return await _converse(chat, Screen(render.terminal(), write, None), read)
+
+
+def _read_lines(talk: Talk, ended: Callable[[], None]) -> None:
+    """Hand the lines of standard input on until it ends; then wait for their answers, and leave."""
+    for line in sys.stdin.buffer:
+        talk.post(partial(obey, talk, line.decode(errors="surrogateescape")))
+    talk.post(ended)
+    talk.post(talk.input_ended)
+
+
+async def _either(*events: asyncio.Event) -> None:
+    """Wait for the first of these."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for future in waiting:
+        future.cancel()
+
+
+async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
+    """Run one talk from its first line to its last."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    room = threading.BoundedSemaphore(AHEAD)
+
+    def post(work: Callable[[], None]) -> None:
+        try:
+            loop.call_soon_threadsafe(work)
+        except RuntimeError:  # the console is closed, and nobody is left to be told
+            return
+
+    def take(item: Message | ClientEvent) -> None:
+        room.acquire()
+        post(partial(happened, item))
+
+    def happened(item: Message | ClientEvent) -> None:
+        talk.happened(item)
+        screen.when_drawn(room.release)
+
+    talk = Talk(chat, screen.show, post, over.set)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, talk.quit)
+    drawing = asyncio.create_task(screen.draw_forever())
+    talk.start(take)
+    await read(talk, over)
+    connected = chat.connected
+    await loop.run_in_executor(None, chat.close, CLOSE_SECONDS)
+    told = asyncio.Event()
+    talk.finish(told.set)
+    with contextlib.suppress(TimeoutError):  # a closed client answers every receipt, so this does not happen
+        await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
+    for line in talk.unsent():
+        talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
+        screen.show(render.refusal(f"Not sent, since the broker did not answer: {render.excerpt(line)}"))
+    screen.show(render.notice("Bye."))
+    await screen.drained()
+    drawing.cancel()
+    return talk.exit_code

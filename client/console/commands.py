@@ -1,0 +1,192 @@
+"""Every command of the console in one table, and how a typed line is read. Pure apart from the handlers it names.
+
+/help, -comms, completion and the suggestions for a wrong command are all derived from TABLE.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal, TypeAlias
+
+from . import actions, render
+from .talk import Talk
+
+Handler: TypeAlias = Callable[[Talk, list[str]], None]
+Completes: TypeAlias = Literal["nothing", "nick", "room", "target", "command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table: what is typed, what it takes, what it does."""
+
+    names: tuple[str, ...]  # the first is the one to learn; the others are the same
+    arguments: str  # as /help shows them
+    help: str
+    least: int  # arguments it needs
+    most: int  # arguments it takes; the last one is the rest of the line as typed
+    run: Handler
+    completes: Completes = "nothing"  # what its first argument is
+
+    @property
+    def usage(self) -> str:
+        """How it is typed."""
+        return f"{self.names[0]} {self.arguments}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A line that goes to the current conversation."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command with as many arguments as it takes."""
+
+    command: Command
+    arguments: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Misused:
+    """A command with too many or too few arguments."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something that looks like a command; `near` are those which come near it."""
+
+    word: str
+    near: list[str]
+
+
+Parsed: TypeAlias = Say | Run | Misused | Unknown
+
+
+def show_help(talk: Talk, arguments: list[str]) -> None:
+    """Show the whole table, or the rows of one command."""
+    chosen: Sequence[Command] = TABLE
+    if arguments:
+        word = arguments[0]
+        chosen = tuple(command for command in TABLE if {word, f"/{word}", f"-{word}"} & set(command.names))
+        if not chosen:
+            talk.show(unknown(Unknown(word, near(word))))
+            return
+    talk.show(
+        render.help_table((command.usage, "  ".join(command.names[1:]), command.help) for command in chosen),
+        render.notice("Anything else you type goes to the conversation that the prompt shows.", style=""),
+    )
+
+
+TABLE = (
+    Command(("/msg", "-to"), "NICK text", "say something to one person", 2, 2, actions.message, "target"),
+    Command(("/all", "$"), "text", "say something to everyone", 1, 1, actions.say_to_all),
+    Command(("/to",), "TARGET", "talk to @nick, #room or all from now on", 0, 1, actions.turn_to, "target"),
+    Command(("/who", "/users?"), "", "who is online, since when, in which rooms", 0, 0, actions.who),
+    Command(("/rooms",), "", "which rooms there are", 0, 0, actions.rooms),
+    Command(("/join",), "#room", "enter a room, which is made when new, and talk there", 1, 1, actions.join, "room"),
+    Command(("/leave",), "[#room]", "leave a room; without one, the current", 0, 1, actions.leave, "room"),
+    Command(("/history",), "[N]", "the latest messages of this conversation", 0, 1, actions.history),
+    Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
+    Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
+    Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
+    Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
+    Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 0, actions.quit_console),
+    Command(("/kick",), "NICK [reason]", "admins: end a person's session", 1, 2, actions.kick, "nick"),
+    Command(("/ban",), "NICK [reason]", "admins: kick, and keep out", 1, 2, actions.ban, "nick"),
+    Command(("/unban",), "NICK", "admins: let in again", 1, 1, actions.unban, "nick"),
+    Command(("/down", "down server"), "[in 30s] [reason]", "admins: take the broker down", 0, 1, actions.down),
+)
+
+BY_NAME = {name: command for command in TABLE for name in command.names}
+
+# '$5 is cheap' and '- a list' are text: '$' is a command only before a space, '-word' only when it is or resembles one.
+_COMMAND = re.compile(r"(?P<word>/\S*|-[A-Za-z]+|\$)(?:\s(?P<rest>.*))?", re.DOTALL)
+# 'down server farms melt' is text: after the two words only the end or a time may follow.
+_DOWN = re.compile(r"down\s+server(?:\s+(?P<rest>in\s+\d.*))?", re.DOTALL | re.IGNORECASE)
+
+
+def parse(line: str) -> Parsed | None:
+    """What a typed line means; None when there is nothing in it. '//text' says '/text'."""
+    text, stripped = line.rstrip("\r\n"), line.strip()
+    if not stripped:
+        return None
+    if found := _DOWN.fullmatch(stripped):
+        return _run(BY_NAME["down server"], found["rest"] or "")
+    if stripped.startswith("//"):
+        return Say(text.lstrip()[1:])
+    found = _COMMAND.fullmatch(text.lstrip())
+    if not found:
+        return Say(text)
+    word = found["word"].lower()
+    if command := BY_NAME.get(word):
+        return _run(command, found["rest"] or "")
+    close = near(word)
+    if word.startswith("-") and not close:
+        return Say(text)
+    return Unknown(found["word"], close)
+
+
+def _run(command: Command, rest: str) -> Run | Misused:
+    """Cut the rest of a line into arguments; a text at its end keeps its spaces and line breaks."""
+    arguments: list[str] = []
+    while len(arguments) < command.most - 1 and rest.strip():
+        first, rest = [*re.split(r"\s", rest.lstrip(), maxsplit=1), ""][:2]
+        arguments.append(first)
+    if rest.strip():
+        arguments.append(rest if command.run in _VERBATIM else rest.strip())
+    if not command.least <= len(arguments) <= command.most:
+        return Misused(command)
+    return Run(command, arguments)
+
+
+_VERBATIM: frozenset[Handler] = frozenset({actions.message, actions.say_to_all, actions.announce})
+
+
+def near(word: str) -> list[str]:
+    """The names in the table that come near a wrong one, nearest first."""
+    bare = {name.lstrip("/-"): name for name in BY_NAME}
+    lowered = word.lower()
+    close = get_close_matches(lowered, BY_NAME, n=3, cutoff=0.6)
+    close += [bare[name] for name in get_close_matches(lowered.lstrip("/-"), bare, n=3, cutoff=0.7)]
+    if len(lowered) > 2:
+        close += [name for name in BY_NAME if name.startswith(lowered)]
+    return list(dict.fromkeys(close))[:3]
+
+
+def unknown(parsed: Unknown) -> render.Line:
+    """The answer to a wrong command."""
+    word = render.excerpt(parsed.word, 24)
+    if parsed.near:
+        return render.refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near)}?")
+    return render.refusal(
+        f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /."
+    )
+
+
+def obey(talk: Talk, line: str) -> None:
+    """Do what a typed line asks for."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # bytes that were no UTF-8 arrive as lone surrogates
+        talk.show(render.refusal("That line is not valid UTF-8. Nothing was sent."))
+        return
+    match parse(line):
+        case None:
+            pass
+        case Say(text) if talk.wants_nick:
+            actions.another_nick(talk, text)
+        case Say(text):
+            actions.say(talk, text)
+        case Run(command, arguments):
+            command.run(talk, arguments)
+        case Misused(command):
+            talk.show(render.refusal(f"It goes like this: {command.usage}  ({command.help})"))
+        case Unknown() as wrong:
+            talk.show(unknown(wrong))

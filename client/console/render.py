@@ -1,0 +1,262 @@
+"""How everything looks: pure functions from public items to rich renderables. Knows no client and no terminal.
+
+All text from elsewhere passes through messages.harmless and rich.text.Text, which reads no markup; nothing here builds
+a markup string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zlib import crc32
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from messages import EVERYONE, Person, Presence, RoomChange, RoomInfo, fold, harmless
+
+from ..model import Message
+
+NICK_COLORS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta", "red")
+PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
+NICK_CELLS = 8
+NARROW = 60  # columns under which alignment costs more than it gives
+PANEL_CELLS = 100  # a panel over a wider terminal is harder to read, not easier
+
+_BORDERS = {"low": "blue", "normal": "cyan", "high": "bold yellow", "urgent": "bold red"}
+
+
+def terminal(*, force_terminal: bool | None = None) -> Console:
+    """A rich console that takes everything literally; None: find out whether standard output is a terminal."""
+    return Console(
+        markup=False, emoji=False, highlight=False, force_terminal=force_terminal, legacy_windows=False, safe_box=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A head (time, place, who) and a body that wraps beside it, never under it, where there is room."""
+
+    head: Sequence[tuple[Text, int]]  # each part with the cells it is padded to
+    body: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the line out for the width there is."""
+        width = options.max_width
+        head = Text()
+        for part, cells in self.head:
+            head.append_text(part)
+            head.append(" " * (max(1, cells - part.cell_len) if width >= NARROW else 1))
+        indent = head.cell_len
+        if indent > width // 2:  # a long head on a narrow terminal: the body goes below it
+            head.rstrip()
+            head.end = "\n"
+            yield head
+            head, indent = Text("  "), 2
+        for row in self.body.wrap(console, max(width - indent, 8), overflow="fold", tab_size=4):
+            row.end = "\n"
+            yield Text.assemble(head, row, no_wrap=True, overflow="ignore")
+            head = Text(" " * indent)
+
+
+def nick_text(nick: str) -> Text:
+    """A nick in its colour: the same nick looks the same everywhere and always."""
+    return Text(harmless(nick), style=f"bold {NICK_COLORS[crc32(fold(nick).encode()) % len(NICK_COLORS)]}")
+
+
+def place_text(target: str) -> Text:
+    """A conversation as it is written in commands."""
+    if target == EVERYONE:
+        return Text("everyone", style="yellow")
+    return Text(harmless(target), style="magenta" if target.startswith("@") else "cyan")
+
+
+def clock(at: datetime, today: date) -> Text:
+    """The time, with the day when it is not today."""
+    return Text(at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M"), style="dim")
+
+
+def conversation(message: Message, me: str) -> str:
+    """Where a message belongs, as `me` would address it: a direct message belongs to the other person."""
+    if message.target.startswith("@") and fold(message.target[1:]) == fold(me):
+        return f"@{message.sender}"
+    return message.target
+
+
+def message(item: Message, me: str, today: date) -> RenderableType:
+    """A message as a line, an announcement as a panel."""
+    if item.kind == "announcement":
+        return announcement(item, me, today)
+    return Line(
+        (
+            (clock(item.at, today), 6),
+            (place_text(conversation(item, me)), PLACE_CELLS),
+            (nick_text(item.sender), NICK_CELLS),
+        ),
+        Text(harmless(item.body, lines=True)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A renderable kept from growing wider than is good to read."""
+
+    inner: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render with at most PANEL_CELLS columns."""
+        yield from console.render(self.inner, options.update_width(min(options.max_width, PANEL_CELLS)))
+
+
+def announcement(item: Message, me: str, today: date) -> RenderableType:
+    """A panel nobody overlooks; its border says how urgent it is."""
+    style = _BORDERS.get(item.priority, "cyan")
+    title = Text(
+        "ANNOUNCEMENT" if item.priority in ("", "normal") else f"{harmless(item.priority).upper()} ANNOUNCEMENT"
+    )
+    if item.title:
+        title.append(f": {harmless(item.title)}")
+    title.stylize(f"{style} reverse" if item.priority == "urgent" else f"{style} bold")
+    foot = Text.assemble(nick_text(item.sender), " to ", _audience(item, me), ", ", clock(item.at, today))
+    return Narrowed(
+        Panel(
+            Text(harmless(item.body, lines=True), overflow="fold"),
+            title=_padded(title),
+            title_align="left",
+            subtitle=_padded(foot),
+            subtitle_align="right",
+            border_style=style,
+            box=box.DOUBLE if item.priority == "urgent" else box.HEAVY,
+            padding=(0, 1),
+        )
+    )
+
+
+def _audience(item: Message, me: str) -> Text:
+    return Text("you", style="magenta") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
+
+
+def _padded(text: Text) -> Text:
+    return Text.assemble(" ", text, " ")
+
+
+def presence(item: Presence) -> Text:
+    """Who came or went, in words."""
+    nick, text = Text(harmless(item.nick), style="bold"), harmless(item.text)
+    because = f": {text}" if text else ""
+    match item.what:
+        case "joined":
+            words = " is here"
+        case "left":
+            words = f" left{because}"
+        case "lost":
+            words = " lost the connection" + because
+        case "back":
+            words = " is back"
+        case "renamed":
+            words = f" is now {text}"
+        case "away":
+            words = f" is away{because}"
+        case "here":
+            words = " is here again"
+    return Text.assemble(nick, words)
+
+
+def room_change(item: RoomChange) -> Text:
+    """Who entered or left a room, in words."""
+    words = " entered " if item.joined else " left "
+    return Text.assemble((harmless(item.nick), "bold"), words, harmless(item.room))
+
+
+def quiet(text: Text | str, at: datetime, today: date) -> Line:
+    """What goes on around the messages: dim, so that they stand out."""
+    body = Text(text, style="dim") if isinstance(text, str) else text.copy()
+    body.stylize("dim")
+    return Line(((clock(at, today), 6), (Text("·", style="dim"), 2)), body)
+
+
+def notice(text: Text | str, style: str = "bold") -> Line:
+    """A sentence from confab itself."""
+    return Line(((Text("●", style="cyan"), 2),), Text(text, style=style) if isinstance(text, str) else text)
+
+
+def warning(text: Text | str) -> Line:
+    """A sentence that asks for attention: something is wrong, though nothing is lost."""
+    return Line(((Text("▲", style="bold yellow"), 2),), Text(text) if isinstance(text, str) else text)
+
+
+def refusal(text: Text | str) -> Line:
+    """Something did not happen, and why."""
+    return Line(((Text("✗", style="bold red"), 2),), Text(text) if isinstance(text, str) else text)
+
+
+def hint(*pairs: tuple[str, str]) -> Text:
+    """What to type, and what it does, in as few lines as the width allows."""
+    parts = [Text.assemble((typed, "bold"), (f" {does}".replace(" ", "\u00a0"), "dim")) for typed, does in pairs]
+    return Text("  ").join([Text(), *parts])
+
+
+def turned(target: str) -> Line:
+    """A line that says where plain text goes from now on."""
+    return notice(Text.assemble("You are talking to ", place_text(target), "."))
+
+
+def rule(title: str) -> RenderableType:
+    """A line across, where a stretch of history begins or ends."""
+    return Narrowed(Rule(Text(harmless(title), style="dim"), style="dim", align="left"))
+
+
+def excerpt(text: str, cells: int = 60) -> str:
+    """The start of a text in one harmless line, cut where it gets long."""
+    line = harmless(text[: 2 * cells])
+    if cell_len(line) <= cells and len(text) <= 2 * cells:
+        return line
+    return f"{line[:cells].rstrip()}…"
+
+
+def roster(people: Iterable[Person], me: str, today: date) -> Table:
+    """Who is online, since when, in which rooms."""
+    table = _table("nick", "since", "rooms", "")
+    for person in sorted(people, key=lambda one: fold(one.nick)):
+        nick = nick_text(person.nick)
+        if fold(person.nick) == fold(me):
+            nick.append(" (you)", style="not bold dim")
+        state = Text("admin" if person.admin else "", style="yellow")
+        if person.away:
+            state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="dim")
+        if person.lost:
+            state.append(f"{', ' if state.plain else ''}connection lost", style="red")
+        since = datetime.fromtimestamp(person.since / 1000).astimezone()
+        table.add_row(nick, clock(since, today), Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
+    return table
+
+
+def room_list(rooms: Iterable[RoomInfo]) -> Table:
+    """Which rooms there are."""
+    table = _table("room", "people", "")
+    for room in sorted(rooms, key=lambda one: one.name):
+        table.add_row(
+            place_text(room.name), str(room.people), Text("you are in it" if room.joined else "", style="dim")
+        )
+    return table
+
+
+def help_table(rows: Iterable[tuple[str, str, str]]) -> Table:
+    """Every command: how it is typed, what else it is called, what it does."""
+    table = _table("command", "or", "what it does")
+    for usage, others, text in rows:
+        table.add_row(Text(usage, style="bold"), Text(others, style="dim"), Text(text))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

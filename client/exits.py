@@ -1,0 +1,40 @@
+"""What a shell learns from us: one exit code for each way a command can end. Knows errors, prints nothing."""
+
+from __future__ import annotations
+
+from messages import Code, MessageError
+
+from .errors import NotConfigured, Rejected, Unreachable
+
+ACCEPTED = 0
+REJECTED = 1  # also anything unforeseen
+USAGE = 2
+NOBODY = 3  # nobody there to take it
+UNREACHABLE = 4
+TIMED_OUT = 5
+NOT_ALLOWED = 6
+INTERRUPTED = 130  # as shells report Ctrl-C
+
+_BY_CODE: dict[str, int] = {
+    Code.NO_SUCH_NICK: NOBODY,
+    Code.NO_SUCH_ROOM: NOBODY,
+    Code.NOT_ALLOWED: NOT_ALLOWED,
+    Code.BANNED: NOT_ALLOWED,
+    Code.KICKED: NOT_ALLOWED,
+}
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code for an error."""
+    match error:
+        case Rejected(code=code):
+            return _BY_CODE.get(code, REJECTED)
+        case Unreachable() | NotConfigured():
+            return UNREACHABLE
+        case TimeoutError():
+            return TIMED_OUT
+        case MessageError():
+            return USAGE
+        case KeyboardInterrupt():
+            return INTERRUPTED
+    return REJECTED

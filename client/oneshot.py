@@ -1,0 +1,190 @@
+"""The one-shot shell commands: functions over an open Client, and how their results are printed.
+
+Knows nothing of arguments and exit codes. A command that only sends must start fast, so rich is imported only where
+something is shown to a person at a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from messages import BODY_BYTES, Code, MessageError, Person, Priority, RoomInfo, fold, harmless
+
+from .client import Client
+from .errors import Rejected
+from .model import Connected, Disconnected, Dismissed, Message
+
+
+class Out:
+    """Standard output in the form that was asked for: JSON objects, plain lines, or rich ones at a terminal."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.terminal = sys.stdout.isatty()
+
+    def object(self, fields: dict[str, Any]) -> None:
+        """One JSON object on one line; at a terminal in ASCII alone, since JSON leaves some control characters be."""
+        self.line(json.dumps(fields, ensure_ascii=self.terminal))
+
+    def line(self, text: str) -> None:
+        """One line, at once: whoever reads a pipe is waiting for it."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def accepted(self, seq: int, target: str) -> None:
+        """That something was accepted; a script learns it from the exit code."""
+        if self.as_json:
+            self.object({"seq": seq, "to": target})
+        elif self.terminal:
+            self.line(f"Accepted as number {seq}.")
+
+    def messages(self, items: Iterable[Message], me: str) -> None:
+        """Messages, one a line."""
+        for item in items:
+            if self.as_json:
+                self.object(item.as_json())
+            elif self.terminal:
+                self.rich_message(item, me)
+            else:
+                self.line(plain(item))
+
+    def rich_message(self, item: Message, me: str) -> None:
+        """A message as the console shows it."""
+        from .console import render
+
+        render.terminal().print(render.message(item, me, datetime.now().date()))
+
+    def table(self, rows: Sequence[tuple[str, ...]]) -> None:
+        """Rows in aligned columns."""
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for row in rows:
+            self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def plain(item: Message) -> str:
+    """A message as one line of a log: the whole time, no colours, line breaks shown as ⏎."""
+    start = f"{item.at:%Y-%m-%d %H:%M:%S} {harmless(item.target)} {harmless(item.sender)}"
+    if item.kind == "announcement":
+        title = f"{harmless(item.title)}: " if item.title else ""
+        return f"{start} announces ({harmless(item.priority) or 'normal'}): {title}{harmless(item.body)}"
+    return f"{start}: {harmless(item.body)}"
+
+
+def read_stdin() -> str | None:
+    """The text on standard input when that is a pipe or a file, else None without touching it.
+
+    Raises MessageError for what is no UTF-8, and Rejected for more than a message holds, without reading on.
+    """
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:  # closed
+        return None
+    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
+        return None
+    with os.fdopen(0, "rb", closefd=False) as source:
+        data = source.read(BODY_BYTES + 3).rstrip(b"\r\n")
+    if len(data) > BODY_BYTES:
+        raise Rejected(Code.TOO_LONG, "Standard input holds more than the 64 KiB of a message. Nothing was sent.")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise MessageError(f"Standard input is not valid UTF-8 (byte {error.start + 1}). Nothing was sent.") from error
+
+
+def announce(chat: Client, out: Out, text: str, *, title: str, priority: Priority, to: str, timeout: float) -> None:
+    """Announce something and wait until it is accepted."""
+    out.accepted(chat.announce(text, title=title, priority=priority, to=to).wait(timeout), to)
+
+
+def send(chat: Client, out: Out, target: str, text: str, *, timeout: float) -> None:
+    """Send a message and wait until it is accepted."""
+    out.accepted(chat.send(target, text).wait(timeout), target)
+
+
+def who(chat: Client, out: Out, *, timeout: float) -> None:
+    """Print who is online."""
+    people = sorted(chat.who(timeout), key=lambda person: fold(person.nick))
+    if out.as_json:
+        for person in people:
+            out.object(_person(person))
+        return
+    rows = [("NICK", "SINCE", "ROOMS", "")]
+    for person in people:
+        since = datetime.fromtimestamp(person.since / 1000).strftime("%Y-%m-%d %H:%M")
+        notes = [
+            *(["admin"] if person.admin else []),
+            *([f"away: {harmless(person.away)}"] if person.away else []),
+            *(["connection lost"] if person.lost else []),
+        ]
+        rows.append((harmless(person.nick), since, harmless(" ".join(person.rooms)), ", ".join(notes)))
+    out.table(rows)
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "nick": person.nick,
+        "since": datetime.fromtimestamp(person.since / 1000).astimezone().isoformat(timespec="milliseconds"),
+        "rooms": person.rooms,
+        "away": person.away,
+        "admin": person.admin,
+        "lost": person.lost,
+    }
+
+
+def rooms(chat: Client, out: Out, *, timeout: float) -> None:
+    """Print which rooms there are."""
+    found: list[RoomInfo] = sorted(chat.list_rooms(timeout), key=lambda room: room.name)
+    if out.as_json:
+        for room in found:
+            out.object({"name": room.name, "people": room.people, "joined": room.joined})
+        return
+    out.table(
+        [("ROOM", "PEOPLE"), *((harmless(room.name), str(room.people)) for room in found)],
+    )
+
+
+def history(chat: Client, out: Out, target: str, *, limit: int, before: int | None, timeout: float) -> None:
+    """Print the latest messages of a conversation, oldest first."""
+    page = chat.history(target, limit=limit, before=before, timeout=timeout)
+    out.messages(page.messages, chat.nick)
+
+
+def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, silence: float | None) -> None:
+    """Print messages as they come, of these conversations or of all; raises TimeoutError after `silence` seconds."""
+    chat.wait_connected(connect)
+    me = fold(chat.nick)
+    wanted = {fold(target) for target in targets}
+    for target in targets:
+        if target.startswith("#") and target not in chat.rooms:
+            chat.join(target).wait(connect)
+    for item in chat.stream(silence):
+        match item:
+            case Message():
+                if not wanted or wanted & _conversations(item, me):
+                    out.messages([item], chat.nick)
+            case Disconnected(why=why):
+                _remark(f"The broker is away: {harmless(why)}")
+            case Connected(again=True):
+                _remark("The broker is back.")
+            case Dismissed(code=code, text=text):
+                raise Rejected(code, text)
+            case _:
+                pass
+    raise TimeoutError(f"Nothing came for {silence:g} seconds." if silence is not None else "The stream has ended.")
+
+
+def _conversations(item: Message, me: str) -> set[str]:
+    """What one may call the conversation of a message: a direct one by the other person, or by oneself."""
+    if not item.target.startswith("@"):
+        return {item.target}
+    return {fold(item.target), f"@{fold(item.sender)}"} if fold(item.target) == f"@{me}" else {fold(item.target)}
+
+
+def _remark(text: str) -> None:
+    sys.stderr.write(f"confab: {text}\n")

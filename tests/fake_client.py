@@ -1,0 +1,157 @@
+"""A stand-in for client.Client and its receipts, whose broker is the test: it records what is asked and answers."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from client.errors import ClientError, Closed, Rejected
+from client.model import Connected, Message, Page
+from messages import Person, RoomInfo
+
+AT = datetime(2026, 11, 24, 12, 4, 30).astimezone()
+END = object()
+
+
+class FakeReceipt:
+    """A receipt that the test answers."""
+
+    def __init__(self, outcome: int | ClientError | None = None) -> None:
+        self.outcome = outcome
+        self._answered = threading.Event()
+        if outcome is not None:
+            self._answered.set()
+
+    @property
+    def done(self) -> bool:
+        return self._answered.is_set()
+
+    def answer(self, outcome: int | ClientError) -> None:
+        self.outcome = outcome
+        self._answered.set()
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not self._answered.wait(timeout):
+            raise TimeoutError
+        if isinstance(self.outcome, ClientError):
+            raise self.outcome
+        assert isinstance(self.outcome, int)
+        return self.outcome
+
+
+class FakeClient:
+    """Accepts everything with rising sequences, unless `outcomes` says otherwise (None: no answer yet)."""
+
+    def __init__(self, nick: str = "alice", **options: Any) -> None:
+        self.nick = nick
+        self.options = options
+        self.connected = True
+        self.is_admin = False
+        self.rooms = ["#general"]
+        self.calls: list[tuple[Any, ...]] = []
+        self.receipts: list[FakeReceipt] = []
+        self.outcomes: list[int | ClientError | None] = []
+        self.people = [Person("alice", 1_700_000_000_000, ["#general"]), Person("bob", 1_700_000_000_000, ["#general"])]
+        self.items: queue.Queue[Any] = queue.Queue()
+        self.page = Page([], None)
+        self.error: Exception | None = None  # raised by questions
+        self.closed = False
+
+    def _command(self, *call: Any) -> FakeReceipt:
+        self.calls.append(call)
+        receipt = FakeReceipt(self.outcomes.pop(0) if self.outcomes else len(self.calls))
+        self.receipts.append(receipt)
+        return receipt
+
+    def send(self, target: str, body: str) -> FakeReceipt:
+        return self._command("send", target, body)
+
+    def announce(self, body: str, *, title: str = "", priority: str = "normal", to: str = "*") -> FakeReceipt:
+        return self._command("announce", body, title, priority, to)
+
+    def join(self, room: str) -> FakeReceipt:
+        self.rooms.append(room)
+        return self._command("join", room)
+
+    def leave(self, room: str) -> FakeReceipt:
+        return self._command("leave", room)
+
+    def rename(self, nick: str) -> FakeReceipt:
+        self.nick = nick
+        return self._command("rename", nick)
+
+    def away(self, text: str = "") -> FakeReceipt:
+        return self._command("away", text)
+
+    def kick(self, nick: str, reason: str = "") -> FakeReceipt:
+        return self._command("kick", nick, reason)
+
+    def ban(self, nick: str, reason: str = "") -> FakeReceipt:
+        return self._command("ban", nick, reason)
+
+    def unban(self, nick: str) -> FakeReceipt:
+        return self._command("unban", nick)
+
+    def down(self, seconds: float = 0.0, reason: str = "") -> FakeReceipt:
+        return self._command("down", seconds, reason)
+
+    def retry_as(self, nick: str) -> None:
+        self.calls.append(("retry_as", nick))
+        self.nick = nick
+
+    def _asked(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.error:
+            raise self.error
+
+    def who(self, timeout: float | None = 5.0) -> list[Person]:
+        self._asked("who")
+        return self.people
+
+    def list_rooms(self, timeout: float | None = 5.0) -> list[RoomInfo]:
+        self._asked("rooms")
+        return [RoomInfo("#general", 2, True), RoomInfo("#ops", 1, False)]
+
+    def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
+        self._asked("history", target, limit, before)
+        return self.page
+
+    def wait_connected(self, timeout: float | None = None) -> Connected:
+        return connected(self.nick)
+
+    def stream(self, timeout: float | None = None) -> Iterator[Any]:
+        while (item := self.items.get()) is not END:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self, timeout: float = 2.0) -> None:
+        if not self.closed:
+            self.closed = True
+            self.items.put(END)
+            for receipt in self.receipts:
+                if not receipt.done:
+                    receipt.answer(Closed("The client was closed."))
+
+    def __enter__(self) -> FakeClient:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def connected(nick: str = "alice", **fields: Any) -> Connected:
+    return Connected(
+        **{"nick": nick, "resumed": False, "missed": False, "rooms": ("#general",), "admin": False} | fields
+    )
+
+
+def said(body: str, *, sender: str = "bob", target: str = "#general", seq: int = 7, **fields: Any) -> Message:
+    return Message(**{"seq": seq, "at": AT, "sender": sender, "target": target, "kind": "text", "body": body} | fields)
+
+
+def refused(code: str = "no_such_nick", text: str = "Nobody here is called bobb.") -> Rejected:
+    return Rejected(code, text)

@@ -1,0 +1,291 @@
+"""What a person at the console sees for what they type and for what happens, without terminal or broker."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from client.console.commands import obey
+from client.console.talk import JOKES, Talk
+from client.errors import Unreachable
+from client.model import Connecting, Disconnected, Dismissed, Page, Refused, ServerClosed, ServerClosing
+from messages import BODY_BYTES, Presence, RoomChange
+from tests.fake_client import FakeClient, connected, refused, said
+
+DEADLINE = 5.0  # seconds; nothing here takes more than milliseconds
+
+
+class Desk:
+    """A console in memory: work posted by other threads runs when the test waits for its effect."""
+
+    def __init__(self) -> None:
+        self.chat = FakeClient()
+        self.work: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.shown: list[Any] = []
+        self.left = 0
+        self.talk = Talk(self.chat, lambda *things: self.shown.extend(things), self.work.put, self._leave)  # type: ignore[arg-type]
+        self.talk.start(lambda item: self.work.put(lambda: self.talk.happened(item)))
+
+    def _leave(self) -> None:
+        self.left += 1
+
+    def type(self, line: str) -> Desk:
+        obey(self.talk, line)
+        return self
+
+    def happens(self, item: object) -> Desk:
+        self.chat.items.put(item)
+        return self
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        while not condition():
+            self.work.get(timeout=DEADLINE)()
+
+    def sees(self, text: str) -> None:
+        """Wait until the text is on the screen."""
+        self.until(lambda: text in self.screen)
+
+    @property
+    def screen(self) -> str:
+        console = Console(width=100, record=True, file=open("/dev/null", "w"), markup=False, emoji=False)  # noqa: SIM115
+        with console.file:
+            for thing in self.shown:
+                console.print(thing)
+        return console.export_text()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.chat.close()
+
+
+def test_on_connecting_it_shows_who_is_here_and_how_to_talk_to_them(desk: Desk) -> None:
+    desk.happens(connected()).sees("/quit")
+    assert "You are alice. One other person is here" in desk.screen
+    assert "bob" in desk.screen
+    assert "/msg NICK text" in desk.screen
+
+
+def test_text_goes_to_the_current_conversation_and_shows_once_accepted(desk: Desk) -> None:
+    desk.chat.outcomes = [None]
+    desk.type("good morning")
+    assert desk.chat.calls == [("send", "#general", "good morning")]
+    assert "good morning" not in desk.screen
+    desk.chat.receipts[0].answer(12)
+    desk.sees("good morning")
+    assert "#general alice   good morning" in desk.screen
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("/msg bob  two  spaces", ("send", "@bob", " two  spaces")),
+        ("-to @bob hi", ("send", "@bob", "hi")),
+        ("$ lunch!", ("send", "*", "lunch!")),
+        ("/all lunch!", ("send", "*", "lunch!")),
+        ("/msg #ops deployed", ("send", "#ops", "deployed")),
+        ("/announce at five", ("announce", "at five", "", "normal", "*")),
+        ("/kick bob too loud", ("kick", "bob", "too loud")),
+        ("/ban bob", ("ban", "bob", "")),
+        ("/unban bob", ("unban", "bob")),
+        ("/down in 2m a new disk", ("down", 120.0, "a new disk")),
+        ("down server", ("down", 0.0, "")),
+        ("/away at lunch", ("away", "at lunch")),
+        ("/nick alison", ("rename", "alison")),
+        ("/leave", ("leave", "#general")),
+    ],
+)
+def test_commands_reach_the_broker(desk: Desk, line: str, call: tuple[Any, ...]) -> None:
+    desk.type(line)
+    assert desk.chat.calls == [call]
+    desk.until(lambda: not desk.talk.unanswered)
+
+
+def test_an_unknown_nick_is_told_and_the_line_given_back(desk: Desk) -> None:
+    desk.chat.outcomes = [refused()]
+    desk.type("-to bobb the plan").sees("Nobody here is called bobb. Not sent: the plan")
+
+
+def test_a_nick_outside_the_grammar_is_told_and_nothing_is_sent(desk: Desk) -> None:
+    desk.type("/msg b@b hi").sees("Not sent: hi")
+    assert not desk.chat.calls
+
+
+def test_who_and_rooms(desk: Desk) -> None:
+    desk.type("/users?").sees("alice (you)")
+    desk.type("/rooms").sees("#ops")
+
+
+def test_a_question_without_an_answer_is_told(desk: Desk) -> None:
+    desk.chat.error = Unreachable("No broker answers at tcp://127.0.0.1:1.")
+    desk.type("/who").sees("No broker answers")
+    desk.chat.error = TimeoutError()
+    desk.type("/who").sees("did not answer in time")
+
+
+def test_joining_a_room_turns_to_it_and_leaving_turns_back(desk: Desk) -> None:
+    desk.type("/join ops").sees("You are talking to #ops")
+    desk.type("to the room")
+    assert desk.chat.calls[-1] == ("send", "#ops", "to the room")
+    desk.type("/leave").sees("You left #ops")
+    assert desk.talk.current == "#general"
+
+
+def test_turning_to_a_person_a_room_and_everyone(desk: Desk) -> None:
+    desk.type("/to bob").type("psst")
+    desk.type("/to all").type("hear me")
+    desk.type("/to #nowhere")
+    assert desk.chat.calls == [("send", "@bob", "psst"), ("send", "*", "hear me")]
+    desk.sees("You are not in #nowhere. /join #nowhere enters it.")
+
+
+def test_history_shows_the_current_conversation(desk: Desk) -> None:
+    desk.chat.page = Page([said("first"), said("second")], 7)
+    desk.type("/history 2").sees("second")
+    assert desk.chat.calls == [("history", "#general", 2, None)]
+    assert "there is more" in desk.screen
+
+
+@pytest.mark.parametrize("count", ["0", "501", "x", "-1", "2.5", "9" * 5000])
+def test_history_of_a_wrong_length_is_told(desk: Desk, count: str) -> None:
+    desk.type(f"/history {count}").sees("1 to 500")
+    assert not desk.chat.calls
+
+
+def test_a_message_to_oneself_is_delivered_once_with_a_joke(desk: Desk) -> None:
+    desk.type("/msg ALICE buy milk")
+    desk.until(lambda: not desk.talk.unanswered)
+    desk.happens(said("buy milk", sender="alice", target="@alice", seq=3, own=True)).sees(JOKES[0])
+    assert desk.screen.count("buy milk") == 1
+
+
+def test_a_wrong_command_says_which_come_near_and_sends_nothing(desk: Desk) -> None:
+    desk.type("/mgs bob secret").sees("Did you mean /msg")
+    assert not desk.chat.calls
+
+
+def test_a_misused_command_shows_how_it_goes(desk: Desk) -> None:
+    desk.type("/msg bob").sees("It goes like this: /msg NICK text")
+
+
+@pytest.mark.parametrize("line", ["/help", "-comms"])
+def test_help_shows_every_command(desk: Desk, line: str) -> None:
+    desk.type(line)
+    for word in ("/msg NICK text", "-to", "/users?", "down server", "-q", "/unban NICK", "admins"):
+        assert word in desk.screen
+
+
+def test_help_for_one_command(desk: Desk) -> None:
+    desk.type("/help away")
+    assert "/away [text]" in desk.screen
+    assert "/msg" not in desk.screen
+
+
+def test_a_text_above_the_limit_is_refused_in_words(desk: Desk) -> None:
+    desk.type("é" * (BODY_BYTES // 2 + 1)).sees("at most 64 KiB")
+    desk.type("x" * BODY_BYTES)
+    assert [call[0] for call in desk.chat.calls] == ["send"]
+
+
+def test_a_line_that_is_no_utf8_is_refused_in_words(desk: Desk) -> None:
+    desk.type("caf\udce9").sees("not valid UTF-8")
+    assert not desk.chat.calls
+
+
+def test_a_taken_nick_asks_for_another_and_goes_on(desk: Desk) -> None:
+    desk.happens(Refused("nick_taken", "The nick alice is taken.")).sees("The nick alice is taken. Type another nick.")
+    desk.type("not a nick").sees("A nick is 1 to 24")
+    desk.type("/mgs x").sees("Did you mean")
+    desk.type("alison")
+    assert desk.chat.calls == [("retry_as", "alison")]
+    desk.happens(connected("alison")).sees("You are alison")
+    desk.type("hello").sees("hello")
+
+
+def test_what_was_typed_before_the_nick_was_refused_goes_out_later(desk: Desk) -> None:
+    desk.chat.outcomes = [None]
+    desk.type("patience")
+    desk.happens(Refused("nick_taken", "Taken.")).sees("Taken.")
+    desk.type("alison").happens(connected("alison"))
+    desk.chat.receipts[0].answer(4)
+    desk.sees("patience")
+
+
+def test_the_broker_away_and_back_is_a_sentence_each(desk: Desk) -> None:
+    desk.happens(connected()).sees("/quit")
+    desk.happens(Disconnected("The connection broke.")).sees("The broker is away: The connection broke.")
+    desk.happens(Connecting(1, "", 0.1)).happens(Connecting(2, "Connection refused.", 0.2))
+    desk.happens(Connecting(3, "Connection refused.", 0.4)).happens(connected(resumed=True, again=True))
+    desk.sees("The broker is back, and you are alice.")
+    assert desk.screen.count("Connection refused") <= 1
+
+
+def test_a_line_typed_while_the_broker_is_away_is_kept(desk: Desk) -> None:
+    desk.chat.connected, desk.chat.outcomes = False, [None]
+    desk.type("are you there?").sees("Waiting for the broker: are you there?")
+    desk.chat.receipts[0].answer(9)
+    desk.sees("#general alice   are you there?")
+
+
+def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:
+    desk.chat.outcomes = [None]
+    desk.type("lost words").type("/quit")
+    assert desk.left == 1
+    desk.chat.close()
+    told: list[bool] = []
+    desk.talk.finish(lambda: told.append(True))
+    desk.until(lambda: told)
+    assert desk.talk.unsent() == ["lost words"]
+
+
+@pytest.mark.parametrize("line", ["/quit", "-q"])
+def test_quitting(desk: Desk, line: str) -> None:
+    desk.type(line)
+    assert (desk.left, desk.talk.exit_code) == (1, 0)
+
+
+@pytest.mark.parametrize(("code", "status"), [("kicked", 6), ("banned", 6), ("replaced", 1), ("version", 1)])
+def test_a_dismissal_ends_the_console_with_its_reason(desk: Desk, code: str, status: int) -> None:
+    desk.happens(Dismissed(code, "root showed you the door.")).sees("root showed you the door.")
+    assert (desk.left, desk.talk.exit_code) == (1, status)
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        (Presence("bob", "joined"), "bob is here"),
+        (Presence("bob", "left", "bye"), "bob left: bye"),
+        (Presence("bob", "lost"), "bob lost the connection"),
+        (Presence("bob", "back"), "bob is back"),
+        (Presence("bob", "renamed", "robert"), "bob is now robert"),
+        (Presence("bob", "away", "lunch"), "bob is away: lunch"),
+        (Presence("bob", "here"), "bob is here again"),
+        (RoomChange("#ops", "bob", True), "bob entered #ops"),
+        (RoomChange("#ops", "bob", False), "bob left #ops"),
+        (ServerClosing("root", 30.0, "a new disk"), "root takes the broker down in 30 s: a new disk."),
+        (ServerClosed("root", ""), "root took the broker down."),
+    ],
+)
+def test_what_goes_on_around(desk: Desk, item: object, text: str) -> None:
+    desk.happens(item).sees(text)
+
+
+def test_a_conversation_follows_a_person_who_takes_another_nick(desk: Desk) -> None:
+    desk.type("/to bob").happens(Presence("bob", "renamed", "robert")).sees("robert")
+    assert desk.talk.current == "@robert"
+
+
+def test_the_end_of_a_pipe_leaves_once_everything_is_answered(desk: Desk) -> None:
+    desk.chat.outcomes = [None]
+    desk.type("from a script")
+    desk.talk.input_ended()
+    assert not desk.left
+    desk.chat.receipts[0].answer(1)
+    desk.until(lambda: desk.left)
+    assert "from a script" in desk.screen
