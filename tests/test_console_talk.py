@@ -199,7 +199,7 @@ def test_a_line_that_is_no_utf8_is_refused_in_words(desk: Desk) -> None:
 
 
 def test_a_taken_nick_asks_for_another_and_goes_on(desk: Desk) -> None:
-    desk.happens(Refused("nick_taken", "The nick alice is taken.")).sees("The nick alice is taken. Type another nick.")
+    desk.happens(Refused("nick_taken", "The nick alice is taken.")).sees("The nick alice is taken. Type a nick")
     desk.type("not a nick").sees("A nick is 1 to 24")
     desk.type("/mgs x").sees("Did you mean")
     desk.type("alison")
@@ -227,7 +227,8 @@ def test_the_broker_away_and_back_is_a_sentence_each(desk: Desk) -> None:
 
 
 def test_a_line_typed_while_the_broker_is_away_is_kept(desk: Desk) -> None:
-    desk.chat.connected, desk.chat.outcomes = False, [None]
+    desk.happens(Disconnected("The connection broke.")).sees("The broker is away")
+    desk.chat.outcomes = [None]
     desk.type("are you there?").sees("Waiting for the broker: are you there?")
     desk.chat.receipts[0].answer(9)
     desk.sees("#general alice   are you there?")

@@ -62,7 +62,7 @@ def _post(talk: Talk, where: str, text: str) -> None:
         if not (target.startswith("@") and talk.is_me(target[1:])):  # that one is delivered, and shown then
             talk.own(target, text, seq)
 
-    if not talk.chat.connected and not talk.wants_nick:
+    if talk.away:
         talk.around(f"Waiting for the broker: {render.excerpt(text)}")
     _do(talk, lambda: talk.chat.send(target, text), accepted, text)
 

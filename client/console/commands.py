@@ -90,7 +90,7 @@ TABLE = (
     Command(("/to",), "TARGET", "talk to @nick, #room or all from now on", 0, 1, actions.turn_to, "target"),
     Command(("/who", "/users?"), "", "who is online, since when, in which rooms", 0, 0, actions.who),
     Command(("/rooms",), "", "which rooms there are", 0, 0, actions.rooms),
-    Command(("/join",), "#room", "enter a room, which is made when new, and talk there", 1, 1, actions.join, "room"),
+    Command(("/join",), "#room", "enter a room (made when new) and talk there", 1, 1, actions.join, "room"),
     Command(("/leave",), "[#room]", "leave a room; without one, the current", 0, 1, actions.leave, "room"),
     Command(("/history",), "[N]", "the latest messages of this conversation", 0, 1, actions.history),
     Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),

@@ -52,8 +52,8 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
     if talk.wants_nick:
         return [("class:prompt.away", "nick › ")]
     where = "everyone" if talk.current == EVERYONE else talk.current
-    if not talk.chat.connected:
-        return [("class:prompt.away", f"{where} (no broker) › ")]
+    if talk.away:
+        return [("class:prompt.away", f"{where} (broker away) › ")]
     return [("class:prompt.direct" if where.startswith("@") else "class:prompt", f"{where} › ")]
 
 

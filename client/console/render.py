@@ -6,6 +6,7 @@ a markup string.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from zlib import crc32
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
@@ -23,7 +25,17 @@ from messages import EVERYONE, Person, Presence, RoomChange, RoomInfo, fold, har
 
 from ..model import Message
 
-NICK_COLORS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_magenta", "red")
+NICK_COLORS = (
+    "cyan",
+    "green",
+    "yellow",
+    "magenta",
+    "blue",
+    "bright_cyan",
+    "bright_green",
+    "bright_magenta",
+    "bright_blue",
+)
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
 NARROW = 60  # columns under which alignment costs more than it gives
@@ -97,10 +109,18 @@ def message(item: Message, me: str, today: date) -> RenderableType:
         (
             (clock(item.at, today), 6),
             (place_text(conversation(item, me)), PLACE_CELLS),
-            (nick_text(item.sender), NICK_CELLS),
+            (_sender(item, me), NICK_CELLS),
         ),
         Text(harmless(item.body, lines=True)),
     )
+
+
+def _sender(item: Message, me: str) -> Text:
+    """Who wrote it; marked when somebody else calls me by name."""
+    nick = nick_text(item.sender)
+    if not item.own and re.search(rf"(?<![\w.-]){re.escape(me)}(?![\w-])", item.body, re.IGNORECASE):
+        nick.stylize("reverse")
+    return nick
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +147,9 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
     return Narrowed(
         Panel(
             Text(harmless(item.body, lines=True), overflow="fold"),
-            title=_padded(title),
+            title=title,
             title_align="left",
-            subtitle=_padded(foot),
+            subtitle=foot,
             subtitle_align="right",
             border_style=style,
             box=box.DOUBLE if item.priority == "urgent" else box.HEAVY,
@@ -140,10 +160,6 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
 
 def _audience(item: Message, me: str) -> Text:
     return Text("you", style="magenta") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
-
-
-def _padded(text: Text) -> Text:
-    return Text.assemble(" ", text, " ")
 
 
 def presence(item: Presence) -> Text:
@@ -196,10 +212,12 @@ def refusal(text: Text | str) -> Line:
     return Line(((Text("✗", style="bold red"), 2),), Text(text) if isinstance(text, str) else text)
 
 
-def hint(*pairs: tuple[str, str]) -> Text:
-    """What to type, and what it does, in as few lines as the width allows."""
-    parts = [Text.assemble((typed, "bold"), (f" {does}".replace(" ", "\u00a0"), "dim")) for typed, does in pairs]
-    return Text("  ").join([Text(), *parts])
+def hint(*rows: tuple[str, str]) -> RenderableType:
+    """What to type, and what it does."""
+    table = Table.grid(padding=(0, 3, 0, 0))
+    for typed, does in rows:
+        table.add_row(Text(typed, style="bold"), Text(does, style="dim"))
+    return Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def turned(target: str) -> Line:
@@ -220,7 +238,7 @@ def excerpt(text: str, cells: int = 60) -> str:
     return f"{line[:cells].rstrip()}…"
 
 
-def roster(people: Iterable[Person], me: str, today: date) -> Table:
+def roster(people: Iterable[Person], me: str, today: date) -> RenderableType:
     """Who is online, since when, in which rooms."""
     table = _table("nick", "since", "rooms", "")
     for person in sorted(people, key=lambda one: fold(one.nick)):
@@ -234,29 +252,40 @@ def roster(people: Iterable[Person], me: str, today: date) -> Table:
             state.append(f"{', ' if state.plain else ''}connection lost", style="red")
         since = datetime.fromtimestamp(person.since / 1000).astimezone()
         table.add_row(nick, clock(since, today), Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
-    return table
+    return _indented(table)
 
 
-def room_list(rooms: Iterable[RoomInfo]) -> Table:
+def room_list(rooms: Iterable[RoomInfo]) -> RenderableType:
     """Which rooms there are."""
     table = _table("room", "people", "")
     for room in sorted(rooms, key=lambda one: one.name):
         table.add_row(
             place_text(room.name), str(room.people), Text("you are in it" if room.joined else "", style="dim")
         )
-    return table
+    return _indented(table)
 
 
-def help_table(rows: Iterable[tuple[str, str, str]]) -> Table:
+def help_table(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     """Every command: how it is typed, what else it is called, what it does."""
     table = _table("command", "or", "what it does")
     for usage, others, text in rows:
         table.add_row(Text(usage, style="bold"), Text(others, style="dim"), Text(text))
-    return table
+    return _indented(table)
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        header_style="dim",
+        border_style="dim",
+        padding=(0, 2, 0, 0),
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _indented(table: Table) -> RenderableType:
+    return Padding(table, (0, 0, 0, 2), expand=False)

@@ -26,6 +26,7 @@ from . import render
 
 T = TypeVar("T")
 
+LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 RETRY_SECONDS = 0.2  # between two looks at an answer that waits for a nick to be found
 
 JOKES = (
@@ -60,6 +61,7 @@ class Talk:
         self._leave = leave
         self.current = GENERAL  # the conversation to which plain text goes
         self.wants_nick = False  # the broker refused ours: the next line is another
+        self.away = False  # there is no broker, and the person has been told
         self.over = False
         self.exit_code = 0
         self.ever_connected = False
@@ -197,10 +199,11 @@ class Talk:
                 self._connected(item)
             case happenings.Refused():
                 self._refused(item)
-            case happenings.Connecting(why=why):
-                self._connecting(why)
+            case happenings.Connecting(attempt=attempt, why=why):
+                if not self.ever_connected or attempt >= LONG_OUTAGE:
+                    self._connecting(why)
             case happenings.Disconnected(why=why):
-                self._last_why = why
+                self.away, self._last_why = True, why
                 self.show(
                     render.warning(f"The broker is away: {_clause(why)}. What you type is kept until it is back.")
                 )
@@ -212,7 +215,7 @@ class Talk:
                 self.show(render.warning(f"{_by(by)} took the broker down{_because(reason)}."))
 
     def _connected(self, item: happenings.Connected) -> None:
-        self.wants_nick, self._last_why = False, ""
+        self.wants_nick, self.away, self._last_why = False, False, ""
         if not self.ever_connected:
             self.ever_connected = True
             self.ask(self.chat.who, self._greet)
@@ -229,17 +232,18 @@ class Talk:
         self._learn(people)
         me = self.chat.nick
         others = len(people) - 1
-        company = {0: "Nobody else is here yet", 1: "One other person is here"}.get(others, f"{others} others are here")
+        company = {0: "Nobody else is here yet.", 1: "One other person is here:"}.get(
+            others, f"{others} others are here:"
+        )
         admin = " You are an admin." if self.chat.is_admin else ""
-        self.tell(f"You are {me}. {company}:{admin}", style="bold")
+        self.tell(f"You are {me}.{admin} {company}", style="bold")
         self.show(
             render.roster(people, me, self.now().date()),
             render.hint(
-                ("text", f"to {self.current}"),
-                ("/msg NICK text", "to one person"),
-                ("$ text", "to everyone"),
-                ("/help", "every command"),
-                ("/quit", "leave"),
+                ("text", f"goes to {self.current}"),
+                ("/msg NICK text", "goes to one person"),
+                ("$ text", "goes to everyone"),
+                ("/help", "shows every command, /quit leaves"),
             ),
         )
 
@@ -248,11 +252,11 @@ class Talk:
 
     def _refused(self, item: happenings.Refused) -> None:
         self.wants_nick = True
-        self.show(render.refusal(f"{harmless(item.text)} Type another nick."))
+        self.show(render.refusal(f"{harmless(item.text)} Type a nick and press Enter."))
 
     def _connecting(self, why: str) -> None:
         if why and why != self._last_why:
-            self._last_why = why
+            self.away, self._last_why = True, why
             self.show(render.warning(f"No broker yet: {_clause(why)}. Trying again by itself; Ctrl-D leaves."))
 
     def _presence(self, item: Presence) -> None:
