@@ -105,11 +105,12 @@ class Client:
 
     def send(self, target: str, body: str) -> Receipt:
         """Say `body` to '@nick', '#room' or '*'."""
-        return self._connection.submit(Post(1, known_target(plain(target)), check_body(body)))
+        return self._connection.submit(Post(1, known_target(plain(target)), check_body(body)), len(body))
 
     def announce(self, body: str, *, title: str = "", priority: Priority = "normal", to: str = EVERYONE) -> Receipt:
         """Say something that must not be overlooked."""
-        return self._submit(Announce(1, check_target(plain(to)), check_body(body), plain(title), priority))
+        command = Announce(1, check_target(plain(to)), check_body(body), plain(title), priority)
+        return self._connection.submit(check_command(command), len(body))
 
     def join(self, room: str) -> Receipt:
         """Enter a room; it is created when new."""

@@ -66,10 +66,10 @@ def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
     frame = encode_commands(commands)
     if len(frame) <= FRAME_BYTES or len(commands) == 1:
         yield frame
-    else:
-        half = len(commands) // 2
-        yield from _split(commands[:half])
-        yield from _split(commands[half:])
+        return
+    some = max(1, len(commands) * FRAME_BYTES // len(frame))  # as many as fit when all are alike
+    for start in range(0, len(commands), some):
+        yield from _split(commands[start : start + some])
 
 
 class Connection:
@@ -90,10 +90,10 @@ class Connection:
 
     # --- for the user's threads ---------------------------------------------------------------------------------------
 
-    def submit(self, command: Numbered) -> Receipt:
-        """Queue a command; raises OutboxFull, Closed, or why the session is over."""
+    def submit(self, command: Numbered, size: int = 0) -> Receipt:
+        """Queue a command with a text of `size` characters; raises OutboxFull, Closed, or why the session is over."""
         with self._lock:
-            receipt = self.session.submit(command)
+            receipt = self.session.submit(command, size)
             self._wake()
         return receipt
 
@@ -184,7 +184,7 @@ class Connection:
                 os.close(self._wake_read)
                 os.close(self._wake_write)
                 self._changed.notify_all()
-            context.term()
+            context.destroy()
             self._profile.release()
 
     def _stay_connected(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
@@ -192,21 +192,28 @@ class Connection:
         pauses = backoff()
         while True:
             began = monotonic()
-            link = Link(context, self._address, self._profile, self._wake_read)
-            try:
-                why = self._converse(link)
-            finally:
-                link.close(goodbye=self.session.state is State.OVER)
+            why = self._attempt(context)
             if self.session.state is State.OVER:
                 return
             if self.session.state is State.UP and monotonic() - began > _STEADY_SECONDS:
                 pauses = backoff()
-            pause = random.uniform(*_LAST_RETRY) if link.hopeless else next(pauses)
+            pause = next(pauses)
             with self._lock:
                 self.session.disconnected(why, pause)
                 self._changed.notify_all()
             if not self._sit_out(pause):
                 return
+
+    def _attempt(self, context: zmq.Context[zmq.Socket[bytes]]) -> str:
+        """Make one link and use it as long as it lasts; return why it did not last."""
+        try:
+            link = Link(context, self._address, self._profile, self._wake_read)
+        except zmq.ZMQError as error:  # no descriptor left, say: that may pass
+            return f"No connection can be made: {error.strerror}."
+        try:
+            return self._converse(link)
+        finally:
+            link.close(goodbye=self.session.state is State.OVER)
 
     def _converse(self, link: Link) -> str:
         """Use a link until the session is over or the link is of no more use; return why."""

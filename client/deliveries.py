@@ -2,9 +2,10 @@
 
 No I/O and no clock: methods return the commands that must follow.
 
-Holding back: Feed(None) asks the broker to stop, but deliveries are still on their way; they are dropped, and only the
-Pong behind them shows that no more will come. Then, once the user has read half of the inbox, Feed(cursor) goes on with
-the first one that was dropped. Without waiting for the Pong a straggler would move the cursor past the dropped ones.
+Holding back: when the inbox is full, Feed(None) asks the broker to stop. Deliveries that are still on their way are
+taken too as far as there is any room, and dropped from then on; the Pong behind them shows that no more will come.
+Once the user has read enough, Feed(cursor) goes on behind the last one taken. Without waiting for the Pong a straggler
+could move the cursor past those that were dropped.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Deliveries:
         self._hold: Literal["", "asked", "held"] = ""
         self._tokens = itertools.count(1)
         self._hold_token = 0  # of the Ping behind Feed(None)
+        self._dropping = False  # until the next Feed: one was dropped, so nothing behind it may be taken
         self._trusted = 0  # Pongs from this token on speak of the present feed
 
     @property
@@ -49,21 +51,24 @@ class Deliveries:
         gap = self.wanted and self.cursor is not None and after > self.cursor
         self.cursor = after  # lower than ours when the broker lost its log and begins anew
         if self._hold:
-            self._hold = "held"  # Hello said so, and this connection delivered nothing before
+            self._hold = "held"  # Hello said so, and nothing was delivered here before
         return gap
 
     def take(self, event: Message | Announcement, nick: str) -> list[Feed | Ping]:
         """Put a delivery into the inbox unless it was there before."""
-        if self._hold or not self.wanted or self.cursor is None or event.seq <= self.cursor:
+        if self._dropping or not self.wanted or self.cursor is None or event.seq <= self.cursor:
             return []
-        if self.inbox.full:
-            self._hold = "asked"
-            ping = self.ping()
-            self._hold_token = ping.token
-            return [Feed(None), ping]
+        if self._hold and self.inbox.overfull:
+            self._dropping = True
+            return []
         self.cursor = event.seq
         self.inbox.put_message(read_message(event, nick))
-        return []
+        if self._hold or not self.inbox.full:
+            return []
+        self._hold = "asked"
+        ping = self.ping()
+        self._hold_token = ping.token
+        return [Feed(None), ping]
 
     def pong(self, event: Pong) -> None:
         """All deliveries up to `event.head` came before this."""
@@ -76,6 +81,6 @@ class Deliveries:
         """Let the broker deliver again when it is `due`."""
         if not self.due:
             return []
-        self._hold = ""
+        self._hold, self._dropping = "", False
         self._trusted = next(self._tokens)
         return [Feed(self.cursor)]

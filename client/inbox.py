@@ -1,6 +1,6 @@
 """What waits for the user of the library: messages and events, bounded, in the order in which they happened.
 
-Pure data. Messages are never dropped here: who fills the inbox asks `full` first and has the broker hold them back.
+Pure data. Messages are never dropped here: who fills the inbox has the broker hold them back in time.
 Events are moments that pass; the newest are kept.
 """
 
@@ -10,7 +10,8 @@ from collections import deque
 
 from .model import ClientEvent, Message
 
-MESSAGES = 10_000  # unread messages in memory; the broker keeps the others until these are read
+FULL = 10_000  # unread messages; from then on the broker is asked to hold the others back until these are read
+OVERFULL = 2 * FULL  # the most in memory: room for those on their way when it was asked
 EVENTS = 1_000  # unread events; older ones say nothing about now
 
 
@@ -25,13 +26,18 @@ class Inbox:
 
     @property
     def full(self) -> bool:
+        """Whether the broker should hold back what it has for us."""
+        return len(self._messages) >= FULL
+
+    @property
+    def overfull(self) -> bool:
         """Whether no further message may be put in."""
-        return len(self._messages) >= MESSAGES
+        return len(self._messages) >= OVERFULL
 
     @property
     def half_empty(self) -> bool:
         """Whether it is worth while to ask the broker for more again."""
-        return len(self._messages) < MESSAGES // 2
+        return len(self._messages) < FULL // 2
 
     def put_message(self, message: Message) -> None:
         """Add a message."""

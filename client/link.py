@@ -37,20 +37,15 @@ class Link:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: Address, profile: Profile, wake: int) -> None:
         self.up = False  # the handshake succeeded: the other end has proved its key
         self.broken = ""  # why this link is of no more use
-        self.hopeless = False  # an attempt at once would end the same way
         self._endpoint = address.endpoint
         self._wake = wake
         self._socket = context.socket(zmq.DEALER)
-        try:
-            self._set_options(address, profile)
-            self._monitor = self._socket.get_monitor_socket(_WATCHED)
-            self._poller = zmq.Poller()
-            for source in (self._socket, self._monitor, wake):
-                self._poller.register(source, _POLLIN)
-            self._connect()
-        except BaseException:
-            self.close()
-            raise
+        self._monitor = self._socket.get_monitor_socket(_WATCHED)
+        self._set_options(address, profile)
+        self._poller = zmq.Poller()
+        for source in (self._socket, self._monitor, wake):
+            self._poller.register(source, _POLLIN)
+        self._connect()
 
     def _set_options(self, address: Address, profile: Profile) -> None:
         options = {
@@ -76,7 +71,7 @@ class Link:
         try:
             self._socket.connect(self._endpoint)
         except zmq.ZMQError as error:
-            self._break(f"{self._endpoint} cannot be reached: {error.strerror}.", hopeless=True)
+            self._break(f"{self._endpoint} cannot be reached: {error.strerror}.")
 
     # --- use ----------------------------------------------------------------------------------------------------------
 
@@ -98,7 +93,8 @@ class Link:
 
     def close(self, *, goodbye: bool = False) -> None:
         """Free everything; with `goodbye` the last frames get a moment to leave while the context ends."""
-        self._socket.disable_monitor()
+        self._socket.disable_monitor()  # first: libzmq must not write to a monitor that is gone
+        self._monitor.close(linger=0)
         self._socket.close(linger=_GOODBYE_MS if goodbye else 0)
 
     # --- news ---------------------------------------------------------------------------------------------------------
@@ -130,12 +126,12 @@ class Link:
             case zmq.Event.HANDSHAKE_SUCCEEDED:
                 self.up = True
             case zmq.Event.HANDSHAKE_FAILED_AUTH:
-                self._break(f"The broker at {at} refuses this profile's key.", hopeless=True)
+                self._break(f"The broker at {at} refuses this profile's key.")
             case zmq.Event.HANDSHAKE_FAILED_PROTOCOL:
-                self._break(f"What listens at {at} is no confab broker, or an unencrypted one.", hopeless=True)
+                self._break(f"What listens at {at} is no confab broker, or an unencrypted one.")
             case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
                 text = f"What listens at {at} did not prove the broker's key; is the invite that of this broker?"
-                self._break(text, hopeless=True)
+                self._break(text)
             case zmq.Event.DISCONNECTED:
                 self._break(
                     f"The connection to {at} broke." if self.up else f"What listens at {at} is no confab broker."
@@ -143,6 +139,5 @@ class Link:
             case zmq.Event.CLOSED:
                 self._break(f"Nobody answers at {at}.")
 
-    def _break(self, why: str, *, hopeless: bool = False) -> None:
-        if not self.broken:
-            self.broken, self.hopeless = why, hopeless
+    def _break(self, why: str) -> None:
+        self.broken = self.broken or why

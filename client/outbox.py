@@ -14,7 +14,7 @@ from messages import RETRY_WINDOW, Down, Event, Kick
 from .errors import ClientError, OutboxFull, Unreachable
 from .receipt import Numbered, Receipt
 
-LIMIT = 100_000  # unanswered commands: some 50 MB of short lines, and minutes of a broker that is away
+LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
 UNREPEATABLE = (
     Down,
@@ -29,14 +29,17 @@ class Outbox:
         self.waiting: deque[Receipt] = deque()
         self.flying: dict[int, Receipt] = {}  # in the order of their numbers
         self._next = 1
+        self._units = 0
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.flying)
 
     def add(self, receipt: Receipt) -> None:
         """Queue a command; raises OutboxFull."""
-        if len(self.waiting) >= LIMIT:
-            raise OutboxFull(f"{LIMIT:,} commands wait for the broker already; wait for their receipts first.")
+        if self._units >= LIMIT:
+            count = len(self)
+            raise OutboxFull(f"{count:,} commands wait for the broker's answer already; wait for some receipts first.")
+        self._units += receipt.units
         self.waiting.append(receipt)
 
     def launch(self) -> list[Numbered]:
@@ -60,6 +63,7 @@ class Outbox:
         where the old session is known to be over: while it lives, a copy may still be on its way under the old number.
         """
         if rejoin:
+            self._units += len(rejoin)
             numbers = [number for number in self.flying if number > last_number]
             self.waiting.extendleft(reversed([*rejoin, *(self.flying.pop(number) for number in numbers)]))
         self._next = max(self._next, last_number + 1)
@@ -72,12 +76,14 @@ class Outbox:
             receipt = flying.pop(number + offset, None)
             if receipt is not None:
                 receipt.answer = seq + offset
+                self._units -= receipt.units
 
     def answered(self, number: int, answer: int | Event | ClientError) -> None:
         """Answer one command; an answer to nothing we know is an echo of a retry and means nothing."""
         receipt = self.flying.pop(number, None)
         if receipt is not None:
             receipt.answer = answer
+            self._units -= receipt.units
 
     def give_up_unrepeatable(self) -> None:
         """After a break, forget what is in flight and must not happen twice: it may have worked the first time."""
@@ -92,3 +98,4 @@ class Outbox:
             receipt.answer = error
         self.flying.clear()
         self.waiting.clear()
+        self._units = 0

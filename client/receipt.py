@@ -40,11 +40,12 @@ class Desk(Protocol):
 class Receipt:
     """What became of one command. Cheap: it shares its client's lock and owns nothing but its command and answer."""
 
-    __slots__ = ("answer", "command", "desk")
+    __slots__ = ("answer", "command", "desk", "units")
 
-    def __init__(self, command: Numbered, desk: Desk) -> None:
+    def __init__(self, command: Numbered, desk: Desk, size: int = 0) -> None:
         self.command = command
         self.desk = desk
+        self.units = 1 + (size >> 10)  # what it counts for in the outbox; `size` is that of its text
         self.answer: Answer | None = None  # set once, by the client's thread
 
     def __repr__(self) -> str:

@@ -98,13 +98,13 @@ class Session:
 
     # --- what the user does -------------------------------------------------------------------------------------------
 
-    def submit(self, command: Numbered) -> Receipt:
-        """Queue a command; raises OutboxFull, and why the session is over."""
+    def submit(self, command: Numbered, size: int = 0) -> Receipt:
+        """Queue a command with a text of `size` characters; raises OutboxFull, and why the session is over."""
         if self.failure is not None:
             raise self.failure.with_traceback(None)
         if self._closing < inf:
             raise errors.Closed("This client is being closed.")
-        receipt = Receipt(command, self._desk)
+        receipt = Receipt(command, self._desk, size)
         self.outbox.add(receipt)
         return receipt
 
