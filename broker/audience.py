@@ -1,4 +1,4 @@
-"""Who is to be sent a delivery: the connected sessions behind an account, a room or everyone. Cached while nobody moves.
+"""Who is sent a delivery: the connected sessions behind an account, a room or everyone. Cached while nobody moves.
 
 Only look-ups; the state says who belongs, the sessions say who is connected.
 """

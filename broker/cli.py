@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="confab-broker",
-        description="The broker of confab, a messenger for terminals and scripts. Without a command it runs the broker.",
+        description="The broker of confab, a messenger for terminals and scripts. Without COMMAND it runs.",
     )
     parser.add_argument("--version", action="version", version=f"confab-broker {__version__}")
     parser.add_argument(

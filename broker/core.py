@@ -236,9 +236,10 @@ class Core:
             took = apply(seq, entry)
             if isinstance(entry, (Posted, Announced)):
                 if entry.device != device or entry.to != to:
+                    if entry.device != device:
+                        ack = Accepted(0, 0)
                     device, to = entry.device, entry.to
                     run = self.out.run(self.audience.of(to, entry.account), self._speaker(entry, peer))
-                    ack = Accepted(0, 0)
                 if isinstance(entry, Posted):
                     run.append(Message(seq, at, entry.sender, entry.target, entry.body))
                 else:

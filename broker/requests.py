@@ -262,4 +262,7 @@ def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
     if command.nick == account.nick:
         core.answer(peer, Done(command.number))
         return
+    if core.state.by_nick.get(fold(command.nick), account) is not account:
+        core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
+        return
     core.ask(peer, command, Named(account.key, command.nick))
