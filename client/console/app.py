@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
@@ -23,6 +23,9 @@ from . import render
 from .commands import obey
 from .screen import Screen
 from .talk import Talk
+
+if TYPE_CHECKING:
+    from prompt_toolkit.application import Application
 
 Reader: TypeAlias = Callable[[Talk, asyncio.Event], Awaitable[None]]
 
@@ -45,7 +48,6 @@ def _capable() -> bool:
 
 async def _rich(chat: Client) -> int:
     """A terminal that can do everything."""
-    from prompt_toolkit.application import run_in_terminal
     from prompt_toolkit.input import create_input
     from prompt_toolkit.output.vt100 import Vt100_Output
 
@@ -55,24 +57,29 @@ async def _rich(chat: Client) -> int:
     sink = Vt100_Output.from_pty(sys.stdout)
     sink.enable_cpr = False
 
-    def put(text: str) -> None:
-        sink.write_raw(text)
-        sink.flush()
+    running: list[Application[str]] = []
 
     async def write(text: str) -> None:
-        await run_in_terminal(partial(put, text))
+        # Not run_in_terminal: it leaves raw mode for a moment, in which the terminal itself echoes what is typed.
+        for app in running:
+            app.renderer.erase()
+        sink.write_raw(text)
+        sink.flush()
+        for app in running:
+            app.invalidate()
 
     screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         session = make_prompt(talk, partial(obey, talk), create_input(), sink)
-        prompting = asyncio.create_task(session.prompt_async())
+        prompting = asyncio.create_task(session.prompt_async(pre_run=lambda: running.append(session.app)))
         leaving = asyncio.create_task(over.wait())
         await asyncio.wait({prompting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
         if not prompting.done():
             session.app.exit(result="")
         await prompting
+        running.clear()
 
     return await _converse(chat, screen, read)
 

@@ -15,9 +15,9 @@ from zlib import crc32
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.rule import Rule
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -113,6 +113,20 @@ def message(item: Message, me: str, today: date) -> RenderableType:
         ),
         Text(harmless(item.body, lines=True)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Indented:
+    """A table set off from the lines around it."""
+
+    inner: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render two columns further right."""
+        for row in console.render_lines(self.inner, options.update_width(options.max_width - 2), pad=False):
+            yield Segment("  ")
+            yield from row
+            yield Segment.line()
 
 
 def _sender(item: Message, me: str) -> Text:
@@ -217,7 +231,7 @@ def hint(*rows: tuple[str, str]) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
     for typed, does in rows:
         table.add_row(Text(typed, style="bold"), Text(does, style="dim"))
-    return Padding(table, (0, 0, 0, 2), expand=False)
+    return Indented(table)
 
 
 def turned(target: str) -> Line:
@@ -252,7 +266,7 @@ def roster(people: Iterable[Person], me: str, today: date) -> RenderableType:
             state.append(f"{', ' if state.plain else ''}connection lost", style="red")
         since = datetime.fromtimestamp(person.since / 1000).astimezone()
         table.add_row(nick, clock(since, today), Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
-    return _indented(table)
+    return Indented(table)
 
 
 def room_list(rooms: Iterable[RoomInfo]) -> RenderableType:
@@ -262,7 +276,7 @@ def room_list(rooms: Iterable[RoomInfo]) -> RenderableType:
         table.add_row(
             place_text(room.name), str(room.people), Text("you are in it" if room.joined else "", style="dim")
         )
-    return _indented(table)
+    return Indented(table)
 
 
 def help_table(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
@@ -270,7 +284,7 @@ def help_table(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     table = _table("command", "or", "what it does")
     for usage, others, text in rows:
         table.add_row(Text(usage, style="bold"), Text(others, style="dim"), Text(text))
-    return _indented(table)
+    return Indented(table)
 
 
 def _table(*columns: str) -> Table:
@@ -285,7 +299,3 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _indented(table: Table) -> RenderableType:
-    return Padding(table, (0, 0, 0, 2), expand=False)

@@ -1,0 +1,215 @@
+"""The real console at a real pseudo-terminal, with a real broker: what people see while they type."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.processes import BrokerProcess, Terminal, confab, running_broker
+
+Chat = Callable[..., Terminal]
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    with running_broker(tmp_path_factory.mktemp("home")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def chat(broker: BrokerProcess) -> Iterator[Chat]:
+    """Start a console under a nick and wait until it is ready."""
+    with ExitStack() as terminals:
+
+        def start(nick: str, *, home: Path = broker.home, ready: str = "/quit leaves", **env: str) -> Terminal:
+            terminal = Terminal("-m", "client", "chat", nick, CONFAB_HOME=str(home), **env)
+            terminals.callback(terminal.close)
+            return terminal.sees(ready)
+
+        yield start
+
+
+def test_two_people_talk_and_a_half_typed_line_stays_whole(chat: Chat) -> None:
+    alice = chat("alice")
+    bob = chat("bob").sees("You are bob", "alice", "/msg NICK text")
+    alice.sees("bob is here").keys("half a th")
+    bob.type("good  morning – 你好 👋")
+    alice.sees("#general bob     good  morning – 你好 👋")
+    alice.prompts("#general › half a th")
+    alice.type("ought")
+    bob.sees("#general alice   half a thought")
+    alice.sees("#general alice   half a thought")
+    alice.type("-to bob psst").sees("@bob     alice   psst")
+    bob.sees("@alice   alice   psst").type("$ lunch!")
+    alice.sees("everyone bob     lunch!").type("/msg nobody hello?").sees(
+        "Nobody called nobody is here", "Not sent: hello?"
+    )
+    alice.type("/users?").sees("alice (you)")
+
+
+def test_an_announcement_from_a_script_is_a_panel(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice")
+    run = confab("announce", "Deploy at five", "--title", "CI", "--priority", "urgent", "--as", "ops", home=broker.home)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    alice.sees("URGENT ANNOUNCEMENT: CI", "║ Deploy at five", "ops to everyone")
+
+
+def test_rooms_and_the_prompt(chat: Chat) -> None:
+    alice = chat("alice").type("/join #ops").sees("You are talking to #ops")
+    alice.prompts("#ops ›")
+    alice.type("only we").sees("#ops     alice   only we").type("/rooms").sees("you are in it")
+    alice.type("/history").sees("history of #ops")
+    alice.type("/to bob").prompts("@bob ›")
+    alice.type("/to #general").type("/leave #ops").sees("You left #ops")
+
+
+def test_a_taken_nick_asks_for_another_and_goes_on(chat: Chat, broker: BrokerProcess, tmp_path: Path) -> None:
+    chat("alice")
+    other = chat("alice", home=tmp_path, ready="The nick alice is taken", CONFAB_BROKER=broker.invite)
+    other.prompts("nick ›")
+    other.type("still not one").sees("A nick is 1 to 24").type("alison").sees("You are alison", "/quit leaves")
+    other.type("hello").sees("#general alison  hello")
+
+
+def test_ctrl_c_clears_the_line_and_says_how_to_leave(chat: Chat) -> None:
+    alice = chat("alice").keys("never mind")
+    alice.prompts("#general › never mind").keys("\x03").sees("/quit or Ctrl-D")
+    alice.prompts("#general ›")
+
+
+@pytest.mark.parametrize("leave", ["\x04", "/quit\r", "-q\r"])
+def test_leaving_frees_the_nick_at_once_and_the_others_see_it(chat: Chat, tmp_path: Path, leave: str) -> None:
+    bob = chat("bob")
+    alice = chat("alice").keys(leave)
+    assert alice.ends() == 0
+    assert "Bye." in alice.text
+    bob.sees("alice left")
+
+
+def test_a_line_with_a_letter_in_it_is_not_left_by_ctrl_d(chat: Chat) -> None:
+    alice = chat("alice").keys("a\x04b")
+    alice.prompts("#general › ab")
+
+
+def test_a_paste_of_several_lines_is_one_message(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice").paste("one\r\n  two [bold]x[/]\r\rfour")
+    alice.sees("#general › one", "… four")
+    alice.keys("\r").sees("#general alice   one")
+    run = confab("history", "#general", "--limit", "1", "--json", home=broker.home)
+    assert r'"body": "one\n  two [bold]x[/]\n\nfour"' in run.stdout
+
+
+def test_a_megabyte_pasted_is_refused_in_words_and_loses_nothing(chat: Chat) -> None:
+    alice = chat("alice").keys("kept ").paste("x" * 1_000_000).sees("1,000,000 bytes", "at most 64 KiB")
+    alice.prompts("#general › kept")
+
+
+def test_what_others_send_does_not_act_on_the_terminal(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice")
+    evil = "\x1b]0;owned\x07\x1b[2J[bold]x[/]\x9b31m\u202e"
+    assert confab("send", "alice", evil, "--as", "eve", home=broker.home).returncode == 0
+    alice.sees("␛]0;owned␇␛[2J[bold]x[/]�31m", "You are alice")
+    assert alice.display.title == ""
+
+
+def test_invalid_utf8_from_the_keyboard_is_told(chat: Chat) -> None:
+    chat("alice").type("caf\udce9").sees("not valid UTF-8")
+
+
+def test_a_wrong_command_and_help(chat: Chat) -> None:
+    alice = chat("alice").type("/mgs bob secret").sees("Did you mean /msg")
+    assert "secret" not in alice.text
+    alice.type("-comms").sees("/unban NICK", "down server", "-q")
+
+
+def test_tab_completes_commands_and_nicks(chat: Chat) -> None:
+    chat("bob")
+    alice = chat("alice").keys("/ms\tbo\thi")
+    alice.prompts("#general › /msg bob hi")
+
+
+def test_arrow_up_brings_a_line_back(chat: Chat) -> None:
+    alice = chat("alice").type("/msg nobody again").sees("Not sent: again").keys("\x1b[A")
+    alice.prompts("#general › /msg nobody again")
+
+
+def test_a_narrower_window_keeps_the_line_readable(chat: Chat) -> None:
+    alice = chat("alice").keys("typed before")
+    alice.prompts("#general › typed before")
+    alice.resize(40, 20)
+    alice.keys(" and after").prompts("#general › typed before and after")
+    alice.type("").sees("and after")
+    assert all(len(row.rstrip()) <= 40 for row in alice.display.display)
+
+
+def test_a_message_to_oneself_comes_once_with_a_joke(chat: Chat) -> None:
+    alice = chat("alice").type("/msg alice buy milk")
+    alice.until(lambda: any(word in alice.text for word in ("walk", "outside")))
+    assert alice.text.count("buy milk") == 1
+
+
+def test_the_broker_away_and_back(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path) as first:
+        alice = chat("alice", home=tmp_path)
+        first.kill()
+        alice.sees("The broker is away").type("typed meanwhile").sees("Waiting for the broker: typed meanwhile")
+        alice.until(lambda: "(broker away) ›" in alice.prompt)
+        with running_broker(tmp_path, first.endpoint):
+            alice.sees("The broker is back, and you are alice", "#general alice   typed meanwhile")
+            alice.type("/quit")
+            assert alice.ends() == 0
+
+
+def test_no_broker_at_the_start_is_told_and_leaving_names_what_was_not_sent(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice", ready="No broker yet", CONFAB_BROKER="tcp://127.0.0.1:1")
+    alice.type("anyone?").sees("Waiting for the broker").keys("\x04").sees("Not sent", "anyone?")
+    assert alice.ends() == 4
+
+
+def test_an_admin_kicks_and_takes_the_broker_down(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path) as broker:
+        root, bob, carol = chat("root", home=tmp_path), chat("bob", home=tmp_path), chat("carol", home=tmp_path)
+        bob.type("/kick root").sees("Only admins")
+        broker.run("admin", "grant", "root")
+        root.type("/kick bob too loud").sees("bob was kicked out")
+        assert bob.sees("too loud").ends() == 6
+        root.type("down server")
+        carol.sees("took the broker down")
+        assert broker.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_politely(chat: Chat, number: signal.Signals) -> None:
+    bob = chat("bob")
+    alice = chat("alice")
+    alice.process.send_signal(number)
+    assert alice.ends() == 0
+    bob.sees("alice left")
+
+
+def test_a_closed_window_ends_it_and_frees_the_nick(chat: Chat) -> None:
+    bob = chat("bob")
+    chat("alice").hang_up()
+    bob.sees("alice left")
+
+
+def test_a_dumb_terminal_gets_plain_lines(chat: Chat) -> None:
+    bob = chat("bob")
+    alice = chat("alice", TERM="dumb").keys("plain words\n").sees("#general alice   plain words")
+    bob.sees("#general alice   plain words")
+    assert b"\x1b[" not in alice.raw
+    alice.keys("\x04")
+    assert alice.ends() == 0
+
+
+def test_a_pipe_is_read_to_its_end(broker: BrokerProcess) -> None:
+    script = "from a pipe\n\n-to nobody x\nbad \udcff\n/who\n".encode(errors="surrogateescape")
+    run = confab("chat", "piper", home=broker.home, stdin=script)
+    assert run.returncode == 0
+    assert run.stderr == ""
+    for text in ("#general piper   from a pipe", "Nobody called nobody", "not valid UTF-8", "piper (you)", "Bye."):
+        assert text in run.stdout
