@@ -143,7 +143,7 @@ class Core:
 
     def tick(self, now: float, at: int) -> None:
         """Do what is due, commit what was proposed, apply it, and feed those who are behind."""
-        self.tick_head, self.at = self.log.head, at
+        self.at = at
         unblocked, self._unblocked = self._unblocked, []
         for peer in unblocked:
             waiting, peer.waiting, peer.blocked = peer.waiting, [], False
@@ -174,6 +174,7 @@ class Core:
     def end_tick(self) -> None:
         """Forget the tick's deliveries."""
         self.out.clear()
+        self.tick_head = self.log.head
         for session in self._fed:
             session.fed_from = -1
         self._fed = []

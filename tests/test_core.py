@@ -1,0 +1,626 @@
+"""Transcripts of the broker's core: who says what, and who hears what, over a fake wire and a fake clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from messages import (
+    BODY_BYTES,
+    HELLO_SECONDS,
+    LEASE_SECONDS,
+    PROTOCOL,
+    Accepted,
+    Announce,
+    Announcement,
+    Away,
+    Ban,
+    Bye,
+    Closing,
+    Dismissed,
+    Done,
+    Down,
+    Feed,
+    Grant,
+    Hello,
+    History,
+    HistoryPage,
+    Join,
+    Kick,
+    Leave,
+    Message,
+    Ping,
+    Pong,
+    Post,
+    Presence,
+    Rejected,
+    Rename,
+    RoomChange,
+    RoomList,
+    Rooms,
+    Roster,
+    Unban,
+    Welcome,
+    Who,
+)
+
+from .wire import EPOCH, OPERATOR, Remote, Wire, key_of
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def codes(remote: Remote) -> list[str]:
+    return [event.code for event in remote.hear(Rejected)]
+
+
+def bodies(remote: Remote) -> list[str]:
+    return [event.body for event in remote.hear((Message, Announcement))]
+
+
+# --- coming in -------------------------------------------------------------------------------------------------------
+
+
+def test_hello_is_welcomed_into_the_general_room(wire):
+    [welcome] = wire.connect("alice").hear()
+    assert welcome == Welcome(PROTOCOL, "alice", 3, 3, False, 0, ["#general"], False, "test")
+
+
+def test_the_others_hear_who_joined_and_the_newcomer_does_not(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    bob = wire.connect("bob")
+    assert alice.hear() == [Presence("bob", "joined")]
+    assert bob.hear(Presence) == []
+
+
+def test_a_quiet_session_comes_and_goes_unannounced(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    script = wire.connect("ci", quiet=True)
+    assert script.say(Who(1))[-1].people[0].nick == "alice"
+    script.say(Bye())
+    assert alice.hear() == []
+
+
+def test_a_nick_is_unique_whatever_its_case(wire):
+    wire.connect("alice")
+    stranger = wire.connect("mallory", nick="ALICE")
+    assert codes(stranger) == ["nick_taken"]
+
+
+def test_another_nick_may_be_asked_for_on_the_same_connection(wire):
+    wire.connect("alice")
+    stranger = wire.connect("mallory", nick="alice")
+    stranger.hear()
+    [welcome] = stranger.say(Hello(PROTOCOL, "mallory", bytes(16)))
+    assert welcome.nick == "mallory"
+
+
+def test_of_two_claims_in_one_tick_the_first_wins(wire):
+    first, second = (wire.connect(name, greet=False) for name in ("first", "second"))
+    first.put(Hello(PROTOCOL, "ann", bytes(16)))
+    second.put(Hello(PROTOCOL, "Ann", bytes(16)))
+    wire.tick()
+    assert [type(event) for event in first.hear()] == [Welcome]
+    assert codes(second) == ["nick_taken"]
+
+
+@pytest.mark.parametrize("nick", ["", "9lives", "a b", "ünal", "broker", "x" * 25, "a\n", "a\x1b[2J"])
+def test_a_nick_outside_the_grammar_is_refused(wire, nick):
+    remote = wire.connect("alice", greet=False)
+    assert [event.code for event in remote.say(Hello(PROTOCOL, nick, bytes(16)))] == ["nick_invalid"]
+
+
+def test_another_protocol_version_is_told_which_is_spoken(wire):
+    remote = wire.connect("alice", greet=False)
+    rejected, dismissed = remote.say(["hello", 99, "from", "the", "future"])
+    assert (rejected.code, dismissed.code) == ("version", "version")
+    assert f"speaks protocol {PROTOCOL}" in rejected.text
+
+
+def test_a_command_before_hello_is_refused(wire):
+    remote = wire.connect("alice", greet=False)
+    assert [(event.number, event.code) for event in remote.say(Post(7, "*", "hi"))] == [(7, "hello_first")]
+
+
+def test_a_connection_that_never_says_hello_is_told_and_closed(wire):
+    remote = wire.connect("alice", greet=False)
+    wire.tick(seconds=HELLO_SECONDS + 0.1)
+    assert [type(event) for event in remote.hear()] == [Rejected, Dismissed]
+    wire.tick(seconds=3)
+    assert remote.peer.gone
+
+
+def test_commands_behind_a_hello_in_one_frame_wait_for_its_commit(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    bob = wire.connect("bob", greet=False)
+    events = bob.say(
+        Hello(PROTOCOL, "bob", bytes(16)), Join(1, "#ops"), Post(2, "#ops", "one"), Post(3, "@alice", "two")
+    )
+    assert [type(event) for event in events] == [Welcome, Accepted, RoomChange, Accepted]
+    assert bodies(alice) == ["two"]
+
+
+# --- talking ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_direct_message_reaches_one_person_and_is_accepted(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    bob.hear(), carol.hear(), alice.hear()
+    assert alice.say(Post(1, "@BOB", "hi  ünï")) == [Accepted(1, 10, 1)]
+    assert bob.hear() == [Message(10, EPOCH, "alice", "@bob", "hi  ünï")]
+    assert carol.hear() == []
+
+
+def test_a_run_of_posts_is_acknowledged_as_one_range(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear()
+    assert alice.say(*(Post(number, "@bob", "x") for number in range(1, 11))) == [Accepted(1, 7, 10)]
+    assert [event.seq for event in bob.hear(Message)] == list(range(7, 17))
+
+
+def test_everyone_and_rooms_reach_the_others(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    bob.say(Join(1, "#Ops"))
+    alice.hear(), bob.hear(), carol.hear()
+    alice.say(Post(1, "*", "all"), Post(2, "#ops", "ops"), Post(3, "#general", "general"))
+    assert bodies(bob) == ["all", "ops", "general"]
+    assert bodies(carol) == ["all", "general"]
+    assert bodies(alice) == []
+
+
+def test_a_message_to_oneself_is_delivered_once(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    assert [type(event) for event in alice.say(Post(1, "@alice", "me"))] == [Accepted, Message]
+
+
+def test_another_device_of_the_sender_sees_what_was_sent(wire):
+    desk, bob = wire.connect("alice"), wire.connect("bob")
+    phone = wire.connect("alice", device="two")
+    desk.hear(), phone.hear()
+    desk.say(Post(1, "@bob", "direct"), Post(2, "#general", "room"))
+    assert [(event.sender, event.to) for event in phone.hear(Message)] == [("alice", "@bob"), ("alice", "#general")]
+    assert bodies(bob) == ["direct", "room"]
+
+
+def test_an_announcement_carries_title_and_priority(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    alice.say(Announce(1, "*", "Deploy at five", "CI", "high"))
+    assert bob.hear() == [Announcement(7, EPOCH, "alice", "*", "Deploy at five", "CI", "high")]
+    assert [note.what for note in wire.core.notes].count("announcement") == 1
+
+
+def test_notes_never_hold_a_private_text(wire):
+    alice, _bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Post(1, "@bob", "sesame"), Announce(2, "@bob", "sesame"), Post(3, "#general", "sesame"))
+    assert "sesame" not in repr(wire.core.notes)
+
+
+@pytest.mark.parametrize(
+    ("to", "body", "code"),
+    [
+        ("@nobody", "hi", "no_such_nick"),
+        ("#nowhere", "hi", "no_such_room"),
+        ("bob", "hi", "target_invalid"),
+        ("", "hi", "target_invalid"),
+        ("@bob", "", "empty"),
+        ("@bob", " \n\t ", "empty"),
+        ("@bob", "x" * (BODY_BYTES + 1), "too_long"),
+        ("@bob", "ü" * (BODY_BYTES // 2 + 1), "too_long"),
+    ],
+)
+def test_bad_input_is_refused_and_costs_nothing_else(wire, to, body, code):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    rejected, accepted = alice.say(Post(1, to, body), Post(2, "@bob", "after"))
+    assert (rejected.number, rejected.code) == (1, code)
+    assert accepted.number == 2
+    assert bodies(bob) == ["after"]
+
+
+def test_the_largest_message_is_accepted(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    assert [
+        type(event) for event in alice.say(Post(1, "*", "x" * BODY_BYTES), Post(2, "*", "ü" * (BODY_BYTES // 2)))
+    ] == [Accepted]
+
+
+def test_a_malformed_command_among_good_ones_costs_only_itself(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    events = alice.say(Post(1, "@bob", "one"), ["post", 2, 3, 4], ["dance", 3], 17, Post(4, "@bob", "two"))
+    assert [(event.number, event.code) for event in events if isinstance(event, Rejected)] == [
+        (2, "malformed"),
+        (3, "malformed"),
+        (0, "malformed"),
+    ]
+    assert bodies(bob) == ["one", "two"]
+
+
+def test_the_sender_shown_is_the_key_and_not_a_claim(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    mallory = wire.connect("mallory", nick="alice", greet=False)
+    mallory.say(Hello(PROTOCOL, "alice", b"one".ljust(16, b"\0")), Post(1, "@bob", "it is me"))
+    assert bob.hear(Message) == []
+
+
+# --- retries and order -----------------------------------------------------------------------------------------------
+
+
+def test_a_retry_is_acknowledged_again_and_stored_once(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    assert alice.say(Post(1, "@bob", "hi")) == alice.say(Post(1, "@bob", "hi")) == [Accepted(1, 7)]
+    assert bodies(bob) == ["hi"]
+
+
+def test_a_retry_over_a_new_connection_in_the_same_tick_is_stored_once(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    alice.put(Post(1, "@bob", "hi"))
+    again = wire.connect("alice", greet=False)
+    again.put(Hello(PROTOCOL, "alice", b"one".ljust(16, b"\0")), Post(1, "@bob", "hi"))
+    wire.tick()
+    assert again.hear((Accepted, Rejected)) == [Accepted(1, 7)]
+    assert bodies(bob) == ["hi"]
+
+
+def test_a_retry_after_a_broker_restart_is_stored_once(wire):
+    alice, _bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Post(1, "@bob", "hi"))
+    wire.start()
+    alice, bob = wire.connect("alice"), wire.connect("bob", after=6)
+    [welcome] = alice.hear(Welcome)
+    assert (welcome.resumed, welcome.last_number) == (True, 1)
+    assert alice.say(Post(1, "@bob", "hi"), Post(2, "@bob", "ho")) == [Accepted(1, 7), Accepted(2, 8)]
+    assert bodies(bob) == ["hi", "ho"]
+
+
+def test_a_refused_command_retried_behind_newer_ones_is_forgotten_not_stored(wire):
+    alice, _bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Post(1, "@late", "x"), Post(2, "@bob", "y"))
+    late = wire.connect("late")
+    late.hear()
+    assert [event.code for event in alice.say(Post(1, "@late", "x")) if isinstance(event, Rejected)] == ["forgotten"]
+    assert bodies(late) == []
+
+
+def test_a_client_that_comes_back_gets_what_it_missed_in_order(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    cursor = bob.hear(Welcome)[0].head
+    bob.break_off()
+    alice.say(*(Post(n, "@bob" if n % 2 else "#general", str(n)) for n in range(1, 50)))
+    bob = wire.connect("bob", after=cursor)
+    assert bodies(bob) == [str(n) for n in range(1, 50)]
+    alice.say(Post(50, "@bob", "live"))
+    assert bodies(bob) == ["live"]
+
+
+def test_what_is_replayed_is_only_what_the_account_may_see(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    cursor = carol.hear(Welcome)[0].head
+    alice.say(Join(1, "#ops"))
+    carol.break_off()
+    alice.say(Post(2, "@bob", "secret"), Post(3, "#ops", "ops"), Post(4, "#general", "general"), Post(5, "*", "all"))
+    bob.say(Post(1, "@carol", "for carol"))
+    carol = wire.connect("carol", after=cursor)
+    assert bodies(carol) == ["general", "all", "for carol"]
+
+
+def test_a_slow_reader_is_fed_from_the_log_and_nobody_else_waits(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    bob.hear(), carol.hear()
+    bob.full = True
+    for n in range(1, 200):
+        alice.say(Post(n, "#general", str(n)))
+    assert bodies(carol) == [str(n) for n in range(1, 200)]
+    bob.full = False
+    wire.tick(seconds=1)
+    assert bodies(bob) == [str(n) for n in range(1, 200)]
+
+
+def test_a_choked_session_keeps_its_answers(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    bob.full = True
+    bob.say(Post(1, "@alice", "hi"), Who(2))
+    wire.connect("carol")
+    bob.full = False
+    wire.tick(seconds=1)
+    kinds = [type(event) for event in bob.hear()]
+    assert sorted(kind.__name__ for kind in kinds) == ["Accepted", "Presence", "Roster"]
+
+
+def test_a_client_may_hold_deliveries_back_and_go_on_where_it_stopped(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    cursor = bob.hear(Welcome)[0].head
+    bob.say(Feed(None))
+    alice.say(*(Post(n, "@bob", str(n)) for n in range(1, 20)))
+    assert bodies(bob) == []
+    bob.say(Post(1, "@alice", "still talking"))
+    bob.put(Feed(cursor))
+    wire.tick()
+    assert bodies(bob) == [str(n) for n in range(1, 20)]
+
+
+def test_a_pong_names_the_head_that_was_sent(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear()
+    bob.say(Post(1, "@alice", "x"))
+    assert alice.say(Ping(5))[-1] == Pong(5, 7)
+
+
+# --- leaving ---------------------------------------------------------------------------------------------------------
+
+
+def test_bye_frees_the_nick_at_once_and_the_others_see_it(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    alice.say(Bye())
+    assert bob.hear() == [Presence("alice", "left")]
+    assert [type(event) for event in wire.connect("mallory", nick="alice").hear()] == [Welcome]
+
+
+def test_what_stands_before_bye_is_still_answered(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    assert alice.say(Post(1, "@bob", "last words"), Bye())[0] == Accepted(1, 7)
+    assert bodies(bob) == ["last words"]
+
+
+def test_a_lost_connection_keeps_the_nick_for_its_lease(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    alice.break_off()
+    assert bob.hear() == [Presence("alice", "lost")]
+    wire.tick(seconds=LEASE_SECONDS - 1)
+    bob.say(Ping(1))
+    assert codes(wire.connect("mallory", nick="alice")) == ["nick_taken"]
+    wire.tick(seconds=2)
+    assert bob.hear(Presence) == [Presence("alice", "left", "the connection was lost")]
+    assert [type(event) for event in wire.connect("eve", nick="alice").hear()] == [Welcome]
+
+
+def test_a_client_that_comes_back_within_its_lease_is_resumed(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Join(1, "#ops"))
+    alice.break_off()
+    bob.hear()
+    [welcome] = wire.connect("alice").hear(Welcome)
+    assert welcome.resumed
+    assert welcome.rooms == ["#general", "#ops"]
+    assert bob.hear() == [Presence("alice", "back")]
+
+
+def test_a_silent_connection_is_taken_for_lost(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    wire.tick(seconds=LEASE_SECONDS - 1)
+    bob.say(Ping(1))
+    wire.tick(seconds=2)
+    assert bob.hear(Presence) == [Presence("alice", "lost")]
+    assert alice.peer.gone
+
+
+def test_after_a_broker_restart_nicks_wait_for_their_clients_and_no_longer_than_a_lease(wire):
+    wire.connect("alice"), wire.connect("bob")
+    wire.start()
+    assert codes(wire.connect("mallory", nick="alice")) == ["nick_taken"]
+    bob = wire.connect("bob")
+    assert bob.hear(Welcome)[0].resumed
+    wire.tick(seconds=LEASE_SECONDS - 1)
+    bob.say(Ping(1))
+    wire.tick(seconds=2)
+    assert bob.hear(Presence) == [Presence("alice", "left", "did not come back")]
+
+
+def test_the_same_device_twice_replaces_the_older_connection(wire):
+    old = wire.connect("alice")
+    old.hear()
+    new = wire.connect("alice")
+    assert [event.code for event in old.hear(Dismissed)] == ["replaced"]
+    assert new.hear(Welcome)[0].resumed
+    assert old.say(Post(1, "*", "ghost")) == [] or old.peer.gone
+
+
+# --- rooms, names, who -----------------------------------------------------------------------------------------------
+
+
+def test_entering_and_leaving_a_room_is_told_to_those_in_it(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    alice.say(Join(1, "#ops"))
+    alice.hear(), bob.hear(), carol.hear()
+    bob.say(Join(1, "ops"))
+    assert alice.hear() == [RoomChange("#ops", "bob", True)]
+    bob.hear()
+    assert [type(event) for event in bob.say(Leave(2, "#ops"))][0] is Accepted
+    assert alice.hear() == [RoomChange("#ops", "bob", False)]
+    assert carol.hear() == []
+    assert [event.code for event in bob.say(Leave(3, "#ops"))] == ["not_in_room"]
+
+
+def test_who_tells_since_when_rooms_away_and_the_lost(wire):
+    alice = wire.connect("alice")
+    wire.tick(seconds=5)
+    bob = wire.connect("bob")
+    bob.say(Join(1, "#ops"), Away(2, "lunch"))
+    bob.break_off()
+    alice.hear()
+    [roster] = alice.say(Who(1))
+    assert [(p.nick, p.since - EPOCH, p.rooms, p.away, p.lost) for p in roster.people] == [
+        ("alice", 0, ["#general"], "", False),
+        ("bob", 5000, ["#general", "#ops"], "lunch", True),
+    ]
+    assert isinstance(roster, Roster)
+
+
+def test_rooms_are_listed_with_their_people(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Join(1, "#ops"))
+    [listed] = bob.say(Rooms(1))[-1:]
+    assert isinstance(listed, RoomList)
+    assert [(room.name, room.people, room.joined) for room in listed.rooms] == [
+        ("#general", 2, True),
+        ("#ops", 1, False),
+    ]
+
+
+def test_a_rename_is_told_and_frees_the_old_nick(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    alice.say(Rename(1, "ann"))
+    assert bob.hear() == [Presence("alice", "renamed", "ann")]
+    assert [type(event) for event in wire.connect("mallory", nick="alice").hear()] == [Welcome]
+    bob.hear()
+    assert [event.code for event in bob.say(Rename(1, "ANN"))] == ["nick_taken"]
+    assert [event.code for event in bob.say(Rename(2, "no way"))] == ["nick_invalid"]
+    alice.say(Post(9, "@bob", "hi"))
+    assert [event.sender for event in bob.hear(Message)] == ["ann"]
+
+
+def test_away_is_told_and_taken_back(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear(), alice.hear()
+    assert alice.say(Away(1, "lunch")) == [Done(1)]
+    alice.say(Away(2, ""))
+    assert bob.hear() == [Presence("alice", "away", "lunch"), Presence("alice", "here")]
+
+
+# --- history ---------------------------------------------------------------------------------------------------------
+
+
+def test_history_pages_back_through_one_conversation(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(*(Post(n, ("@bob", "#general")[n % 2], str(n)) for n in range(1, 21)))
+    bob.hear()
+    [page] = bob.say(History(1, "@alice", 4))
+    assert isinstance(page, HistoryPage)
+    assert [item.body for item in page.items] == ["14", "16", "18", "20"]
+    [older] = bob.say(History(2, "@alice", 100, page.before))
+    assert [item.body for item in older.items] == ["2", "4", "6", "8", "10", "12"]
+    assert older.before is None
+
+
+def test_history_shows_no_one_elses_direct_messages(wire):
+    alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
+    alice.say(Post(1, "@bob", "secret"))
+    carol.hear()
+    for target in ("@alice", "@bob"):
+        assert carol.say(History(1, target))[0].items == []
+    bob.hear()
+    assert [item.body for item in bob.say(History(1, "@alice"))[0].items] == ["secret"]
+
+
+# --- admins ----------------------------------------------------------------------------------------------------------
+
+
+def admin(wire: Wire, name: str) -> Remote:
+    """A person who was made an admin by the operator."""
+    remote = wire.connect(name)
+    operator = wire.connect("operator")
+    assert operator.hear(Welcome)[0].admin
+    operator.say(Grant(1, name))
+    remote.hear()
+    return remote
+
+
+@pytest.mark.parametrize("command", [Kick(5, "bob"), Ban(5, "bob"), Unban(5, "bob"), Grant(5, "alice"), Down(5)])
+def test_only_admins_moderate(wire, command):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    assert [(event.number, event.code) for event in alice.say(command)] == [(5, "not_allowed")]
+    assert bob.hear() == []
+    assert wire.core.closing is None
+
+
+def test_the_operator_is_the_brokers_key_and_no_nick(wire):
+    assert wire.core.operator == OPERATOR == key_of("operator")
+    assert codes(wire.connect("mallory", nick="operator")) == []
+    mallory = wire.peers[-1]
+    assert [event.code for event in mallory.say(Grant(1, "operator"))] == ["not_allowed"]
+
+
+def test_the_operator_cannot_talk(wire):
+    operator = wire.connect("operator")
+    assert [event.code for event in operator.say(Post(1, "*", "hi")) if isinstance(event, Rejected)] == ["hello_first"]
+
+
+def test_a_role_survives_a_restart_and_can_be_taken_away(wire):
+    admin(wire, "alice")
+    wire.start()
+    alice = wire.connect("alice")
+    assert alice.hear(Welcome)[0].admin
+    wire.connect("operator").say(Grant(1, "alice", False))
+    assert [event.code for event in alice.say(Down(1))] == ["not_allowed"]
+
+
+def test_a_kick_says_why_and_frees_the_nick(wire):
+    alice, bob = admin(wire, "alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    alice.say(Kick(1, "Bob", "enough"))
+    assert bob.hear() == [Dismissed("kicked", "You were kicked by alice: enough")]
+    assert [type(event) for event in wire.connect("bob").hear()] == [Welcome]
+    assert [event.code for event in alice.say(Kick(2, "nobody")) if isinstance(event, Rejected)] == ["no_such_nick"]
+
+
+def test_a_ban_holds_for_the_key_under_any_nick_until_lifted(wire):
+    alice, bob = admin(wire, "alice"), wire.connect("bob")
+    bob.hear()
+    alice.say(Ban(1, "bob", "spam"))
+    assert [event.code for event in bob.hear(Dismissed)] == ["banned"]
+    again = wire.connect("bob", nick="robert")
+    assert [type(event) for event in again.hear()] == [Rejected, Dismissed]
+    alice.say(Unban(2, "bob"))
+    assert [type(event) for event in wire.connect("bob").hear()] == [Welcome]
+
+
+def test_down_tells_everyone_and_takes_effect_after_the_countdown(wire):
+    alice, bob = admin(wire, "alice"), wire.connect("bob")
+    bob.hear()
+    alice.say(Down(1, 20, "new disk"))
+    assert bob.hear() == [Closing("alice", 20, "new disk")]
+    assert wire.connect("carol").hear(Closing) == [Closing("alice", 20, "new disk")]
+    wire.tick(seconds=19)
+    assert wire.core.down is None
+    wire.tick(seconds=2)
+    assert wire.core.down.reason == "new disk"
+
+
+# --- the disk --------------------------------------------------------------------------------------------------------
+
+
+def test_when_the_log_cannot_be_written_nothing_is_accepted_and_it_goes_on_when_cured(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.hear(), bob.hear()
+    wire.log.broken = True
+    events = alice.say(Post(1, "@bob", "one"), Post(2, "@bob", "two"), Join(3, "#ops"), Rooms(4))
+    assert [(event.number, event.code) for event in events if isinstance(event, Rejected)] == [
+        (1, "not_stored"),
+        (2, "not_stored"),
+        (3, "not_stored"),
+    ]
+    assert events[-1].rooms[0].name == "#general", "reading goes on"
+    assert codes(wire.connect("carol")) == ["not_stored"]
+    assert bob.hear() == []
+    wire.log.broken = False
+    alice.hear()
+    assert alice.say(Post(1, "@bob", "one"))[0] == Accepted(1, 7)
+    assert bodies(bob) == ["one"]
+
+
+def test_a_leaver_is_released_once_the_log_can_be_written_again(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    wire.log.broken = True
+    alice.say(Bye())
+    wire.log.broken = False
+    bob.hear()
+    wire.tick(seconds=LEASE_SECONDS - 1)
+    bob.say(Ping(1))
+    wire.tick(seconds=2)
+    assert [event.what for event in bob.hear(Presence)] == ["left"]
