@@ -49,7 +49,8 @@ class Receipt:
         self.answer: Answer | None = None  # set once, by the client's thread
 
     def __repr__(self) -> str:
-        return f"<Receipt for {type(self.command).__name__}: {'open' if self.answer is None else self.answer!r}>"
+        state = "open" if self.answer is None else repr(self.answer)
+        return f"<Receipt for {type(self.command).__name__}: {state}>"
 
     @property
     def done(self) -> bool:

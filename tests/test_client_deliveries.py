@@ -1,0 +1,232 @@
+"""What is delivered to a client: once, in order, in bounded memory, whatever the wire and the reader do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client import inbox as inbox_module
+from client.inbox import Inbox
+from client.model import Connected, Disconnected, Message
+from client.receipt import Receipt
+from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Ping, Pong, Post, Presence
+from tests.client_wire import Wire, message, posts, welcome
+
+
+def test_a_message_is_shown_once_however_often_it_comes() -> None:
+    wire = Wire()
+    wire.up()
+    wire.says(message(3), message(5))
+    wire.cut()
+    assert wire.connect().after == 5
+    wire.says(welcome(after=5), message(3), message(5), message(6))
+    assert wire.bodies() == ["m3", "m5", "m6"]
+
+
+def test_what_a_message_and_an_announcement_carry() -> None:
+    wire = Wire()
+    wire.up()
+    wire.says(message(1, sender="Alice"), Announcement(2, 10**18, "bob", "*", "Deploy", "CI", "high"))
+    first, second = iter(wire.session.inbox.take_message, None)
+    assert (first.own, first.kind, first.at.timestamp()) == (True, "text", 1_764_000_000)
+    assert first.at.tzinfo is not None
+    assert (second.own, second.kind, second.title, second.priority) == (False, "announcement", "CI", "high")
+    assert second.at.timestamp() == 0  # a time that no clock shows
+    assert [*first.as_json()] == ["seq", "at", "from", "to", "kind", "body"]
+    assert second.as_json() | {"at": ""} == {
+        "seq": 2,
+        "at": "",
+        "from": "bob",
+        "to": "*",
+        "kind": "announcement",
+        "body": "Deploy",
+        "title": "CI",
+        "priority": "high",
+    }
+
+
+def test_a_pong_moves_the_cursor_past_what_was_never_for_us() -> None:
+    wire = Wire()
+    wire.up(after=7)
+    wire.says(message(8), Pong(0, 900))
+    wire.cut()
+    assert wire.connect().after == 900
+
+
+def test_a_gap_that_the_broker_cannot_fill_is_told() -> None:
+    wire = Wire()
+    wire.up(after=7)
+    wire.cut()
+    wire.up(after=50)
+    assert [event.missed for event in wire.events() if isinstance(event, Connected)] == [False, True]
+
+
+def test_a_broker_that_lost_its_log_is_followed_from_its_new_beginning() -> None:
+    wire = Wire()
+    wire.up(after=700)
+    wire.cut()
+    wire.up(after=2)
+    wire.says(message(3))
+    assert wire.bodies() == ["m3"]
+
+
+def test_a_client_that_only_sends_asks_for_nothing() -> None:
+    wire = Wire(receive=False)
+    hello = wire.connect()
+    assert (hello.feed, hello.after) == (False, None)
+    wire.says(welcome(after=7), message(8))
+    assert wire.bodies() == []
+    wire.cut()
+    assert wire.connect().after is None
+
+
+def test_messages_and_events_come_out_in_the_order_in_which_they_happened() -> None:
+    wire = Wire()
+    wire.up()
+    wire.events()
+    joined, left = Presence("bob", "joined"), Presence("bob", "left")
+    wire.says(message(1), joined, message(2), message(3), left)
+    taken = list(iter(wire.session.inbox.take, None))
+    assert [item.seq if isinstance(item, Message) else item for item in taken] == [1, joined, 2, 3, left]
+
+
+def test_unread_events_are_kept_up_to_a_bound_the_newest_first_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = Inbox()
+    for number in range(inbox_module.EVENTS + 5):
+        inbox.put_event(Disconnected(str(number)))
+    taken = list(iter(inbox.take_event, None))
+    assert (len(taken), taken[0], taken[-1]) == (1000, Disconnected("5"), Disconnected("1004"))
+
+
+def test_a_reader_that_falls_behind_holds_the_broker_back_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "FULL", 4)
+    monkeypatch.setattr(inbox_module, "OVERFULL", 6)
+    wire = Wire()
+    wire.up()
+    wire.says(*[message(seq) for seq in range(1, 5)])
+    feed, ping = wire.sent()
+    assert feed == Feed(None)
+    assert isinstance(ping, Ping)
+    wire.says(*[message(seq) for seq in range(5, 10)])  # on their way: two find room, three do not
+    assert [wire.session.inbox.take_message() for _ in range(5)][-1].body == "m5"  # type: ignore[union-attr]
+    wire.says(message(10))
+    assert wire.sent() == []  # until it is sure that no straggler comes
+    wire.says(Pong(ping.token, 10))
+    assert wire.sent() == [Feed(6)]
+    wire.says(Pong(ping.token, 10), *[message(seq) for seq in range(7, 9)])
+    assert wire.bodies() == ["m6", "m7", "m8"]
+
+
+class FakeBroker:
+    """A log, and one session that is fed from it over a wire which can be cut anywhere."""
+
+    def __init__(self) -> None:
+        self.wire = Wire()
+        self.log: list[str] = []  # entry n has sequence n + 1
+        self.numbers: dict[int, int] = {}  # what was accepted, and as what
+        self.sent_up_to = 0
+        self.feeding = False
+        self.under_way: list[AnyEvent] = []
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        self.wire.cut()
+        self.under_way = []
+        hello = self.wire.connect()
+        self.sent_up_to = len(self.log) if hello.after is None else hello.after
+        self.feeding = hello.feed
+        last_number = max(self.numbers, default=0)
+        self.under_way.append(welcome(after=self.sent_up_to, head=len(self.log), last_number=last_number))
+
+    def append(self, body: str) -> int:
+        self.log.append(body)
+        return len(self.log)
+
+    def step(self) -> None:
+        """Take what the client said, and put answers and deliveries on their way."""
+        for command in self.wire.sent():
+            match command:
+                case Post(number=number, body=body):
+                    if number not in self.numbers:
+                        self.numbers[number] = self.append(body)
+                        self.sent_up_to += self.feeding and self.sent_up_to == len(self.log) - 1
+                    self.under_way.append(Accepted(number, self.numbers[number]))
+                case Ping(token=token):
+                    self.feed()
+                    self.under_way.append(Pong(token, self.sent_up_to))
+                case Feed(after=after):
+                    self.feeding = after is not None
+                    self.sent_up_to = self.sent_up_to if after is None else after
+        self.feed()
+
+    def feed(self) -> None:
+        while self.feeding and self.sent_up_to < len(self.log):
+            self.sent_up_to += 1
+            self.under_way.append(message(self.sent_up_to, self.log[self.sent_up_to - 1]))
+
+    def deliver(self, count: int) -> None:
+        now, self.under_way = self.under_way[:count], self.under_way[count:]
+        self.wire.says(*now)
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("others say"), st.integers(1, 8)),
+    st.tuples(st.just("we say"), st.integers(1, 4)),
+    st.tuples(st.just("deliver"), st.integers(1, 12)),
+    st.tuples(st.just("read"), st.integers(1, 8)),
+    st.tuples(st.just("step"), st.just(0)),
+    st.tuples(st.just("ping"), st.just(0)),
+    st.tuples(st.just("cut"), st.just(0)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(STEPS, max_size=60))
+def test_every_message_is_read_once_and_every_post_stored_once_whatever_happens(steps: list[tuple[str, int]]) -> None:
+    """Cuts that lose what is under way, slow readers and retries, in any order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox_module, "FULL", 4)
+        patch.setattr(inbox_module, "OVERFULL", 7)
+        broker = FakeBroker()
+        wire = broker.wire
+        broker.deliver(1)
+        read: list[str] = []
+        receipts: list[Receipt] = []
+
+        def others_say(count: int) -> None:
+            for _ in range(count):
+                broker.append(f"other {len(broker.log)}")
+
+        def we_say(count: int) -> None:
+            for _ in range(count):
+                receipts.extend(wire.submit(*posts(f"our {len(receipts)}")))
+
+        def read_some(count: int) -> None:
+            for _ in range(count):
+                if (item := wire.session.inbox.take_message()) is not None:
+                    read.append(item.body)
+
+        actions: dict[str, Callable[[int], object]] = {
+            "others say": others_say,
+            "we say": we_say,
+            "deliver": broker.deliver,
+            "read": read_some,
+            "step": lambda _: broker.step(),
+            "ping": lambda _: wire.wait(PING_SECONDS),
+            "cut": lambda _: broker.reconnect(),
+        }
+        for name, count in steps:
+            actions[name](count)
+        for _ in range(100):
+            broker.step()
+            broker.deliver(100)
+            read_some(100)
+        assert [body for body in read if body.startswith("other")] == [x for x in broker.log if x.startswith("other")]
+        assert [body for body in broker.log if body.startswith("our")] == [f"our {n}" for n in range(len(receipts))]
+        assert [broker.log[r.answer - 1] for r in receipts if isinstance(r.answer, int)] == [
+            f"our {n}" for n in range(len(receipts))
+        ]
+        assert len(read) == len(set(read))

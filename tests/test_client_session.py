@@ -1,0 +1,428 @@
+"""The client's session as transcripts: the test is the broker at the other end of a wire, and holds the clock."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from client import outbox as outbox_module
+from client.connection import pack
+from client.errors import ClientError, Closed, OutboxFull, Rejected, Unreachable
+from client.model import Connected, Connecting, Disconnected, Dismissed, Refused, ServerClosed, ServerClosing
+from client.outbox import WINDOW
+from client.session import State
+from messages import (
+    BATCH_COMMANDS,
+    BODY_BYTES,
+    FRAME_BYTES,
+    PING_SECONDS,
+    PROTOCOL,
+    SILENCE_SECONDS,
+    Accepted,
+    AnyCommand,
+    Bye,
+    Code,
+    Done,
+    Down,
+    Hello,
+    Join,
+    Kick,
+    Leave,
+    Ping,
+    Post,
+    Presence,
+    Rename,
+    RoomChange,
+    Roster,
+    Who,
+    decode_commands,
+)
+from messages import Closed as WireClosed
+from messages import Closing as WireClosing
+from messages import Dismissed as WireDismissed
+from messages import Rejected as WireRejected
+from tests.client_wire import DEVICE, Wire, message, posts, said, welcome
+
+# --- greeting --------------------------------------------------------------------------------------------------------
+
+
+def test_hello_goes_alone_until_welcome() -> None:
+    wire = Wire(quiet=False)
+    wire.submit(*posts("early"))
+    assert wire.sent() == []
+    hello = wire.connect()
+    assert (hello.protocol, hello.nick, hello.device) == (PROTOCOL, "alice", DEVICE)
+    assert (hello.after, hello.feed, hello.quiet) == (None, True, False)
+    assert wire.sent() == []
+    wire.says(welcome())
+    assert said(wire.sent()) == [(1, "early")]
+
+
+def test_numbers_go_on_above_what_the_broker_knows_of_the_device() -> None:
+    wire = Wire()
+    wire.submit(*posts("a", "b"))
+    assert said(wire.up(last_number=57)) == [(58, "a"), (59, "b")]
+
+
+def test_the_broker_may_give_another_nick_than_asked_for() -> None:
+    wire = Wire()
+    wire.up(nick="ally", admin=True, rooms=["#general", "#dev"])
+    assert (wire.session.nick, wire.session.admin, wire.session.rooms) == ("ally", True, ["#general", "#dev"])
+    [event] = wire.events()
+    assert event == Connected("ally", True, False, ("#general", "#dev"), True, "test", False)
+
+
+def test_a_refused_nick_can_be_retried_on_the_same_connection() -> None:
+    wire = Wire()
+    wire.submit(*posts("waits"))
+    wire.connect()
+    wire.says(WireRejected(0, Code.NICK_TAKEN, "Taken."))
+    assert wire.session.state is State.REFUSED
+    assert wire.session.refusal is not None
+    assert wire.events() == [Refused("nick_taken", "Taken.")]
+    wire.session.retry_as("alicia")
+    assert [command.nick for command in wire.sent() if isinstance(command, Hello)] == ["alicia"]
+    wire.says(welcome(nick="alicia"))
+    assert wire.session.refusal is None
+    assert said(wire.sent()) == [(1, "waits")]
+
+
+def test_a_nick_chosen_while_hello_is_on_its_way_is_asked_for_after_the_refusal() -> None:
+    wire = Wire()
+    wire.connect()
+    wire.session.retry_as("alicia")
+    assert wire.sent() == []
+    wire.says(WireRejected(0, Code.NICK_TAKEN, "Taken."))
+    assert [command.nick for command in wire.sent() if isinstance(command, Hello)] == ["alicia"]
+
+
+def test_a_nick_chosen_after_all_went_well_is_a_rename() -> None:
+    wire = Wire()
+    wire.up()
+    wire.session.retry_as("alicia")
+    assert wire.sent() == [Rename(1, "alicia")]
+
+
+def test_a_refused_session_asks_again_on_every_connection_but_says_so_once() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.connect()
+        wire.says(WireRejected(0, Code.NICK_TAKEN, "Taken."))
+        wire.cut()
+    assert [event for event in wire.events() if isinstance(event, Refused)] == [Refused("nick_taken", "Taken.")]
+    wire.connect()
+    wire.says(welcome())
+    assert wire.session.state is State.UP
+
+
+@pytest.mark.parametrize("code", [Code.BANNED, Code.VERSION])
+def test_some_refusals_of_hello_are_final(code: Code) -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("never"))
+    wire.connect()
+    wire.says(WireRejected(0, code, "No."), WireDismissed(code, "No."))
+    assert isinstance(receipt.answer, Rejected)
+    assert wire.events() == [Dismissed(code, "No.")]
+
+
+# --- answers and retries ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_of_answers_reaches_each_receipt() -> None:
+    wire = Wire()
+    receipts = wire.submit(*posts("a", "b", "c"))
+    wire.up()
+    wire.says(Accepted(1, 40, 2), WireRejected(3, Code.NO_SUCH_NICK, "Nobody."))
+    assert [receipt.answer for receipt in receipts[:2]] == [40, 41]
+    assert isinstance(receipts[2].answer, Rejected)
+    assert (receipts[2].answer.code, str(receipts[2].answer)) == ("no_such_nick", "Nobody.")
+
+
+def test_answers_to_nothing_mean_nothing() -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("a"))
+    wire.up()
+    wire.says(
+        Accepted(7, 1, 2**62), Done(9), WireRejected(8, "new_code", "?"), Roster(3, []), WireRejected(0, "x", "?")
+    )
+    assert not receipt.done
+    wire.says(Accepted(1, 5))
+    assert receipt.answer == 5
+
+
+def test_unanswered_commands_are_sent_again_in_order_under_their_numbers_and_new_ones_follow() -> None:
+    wire = Wire()
+    receipts = wire.submit(*posts("a", "b", "c"))
+    wire.up()
+    wire.says(Accepted(1, 10))
+    wire.cut()
+    receipts += wire.submit(*posts("d"))
+    assert wire.sent() == []
+    assert said(wire.up(last_number=2)) == [(2, "b"), (3, "c"), (4, "d")]
+    wire.says(Accepted(2, 11, 3))
+    assert [receipt.answer for receipt in receipts] == [10, 11, 12, 13]
+    wire.cut()
+    assert wire.up(last_number=4) == []
+
+
+def test_an_answer_that_comes_twice_changes_nothing() -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("a"))
+    wire.up()
+    wire.says(Accepted(1, 10), Accepted(1, 10), WireRejected(1, "forgotten", "?"))
+    assert receipt.answer == 10
+
+
+def test_no_more_is_in_flight_than_the_window() -> None:
+    wire = Wire()
+    wire.submit(*posts(*map(str, range(WINDOW + 10))))
+    assert len(wire.up()) == WINDOW
+    assert wire.sent() == []
+    wire.says(Accepted(1, 1, 4))
+    assert [number for number, _ in said(wire.sent())] == [*range(WINDOW + 1, WINDOW + 5)]
+
+
+def test_frames_keep_to_the_limits() -> None:
+    commands: list[AnyCommand] = [Post(1, "@bob", "x" * BODY_BYTES) for _ in range(50)]
+    commands += [Post(1, "@bob", "short") for _ in range(2 * BATCH_COMMANDS)]
+    frames = list(pack(commands))
+    assert all(len(frame) <= FRAME_BYTES for frame in frames)
+    batches = [decode_commands(frame) for frame in frames]
+    assert all(len(batch) <= BATCH_COMMANDS for batch in batches)
+    assert [command for batch in batches for command in batch] == commands
+
+
+def test_a_full_outbox_refuses_and_has_room_again_after_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "LIMIT", 3)
+    wire = Wire()
+    wire.submit(*posts("a", "b", "c"))
+    with pytest.raises(OutboxFull, match="3 commands"):
+        wire.submit(*posts("d"))
+    wire.up()
+    wire.says(Accepted(1, 1))
+    wire.submit(*posts("d"))
+
+
+def test_long_texts_fill_the_outbox_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "LIMIT", 100)
+    session = Wire().session
+    session.submit(Post(1, "*", ""), size=BODY_BYTES)
+    session.submit(Post(1, "*", ""), size=BODY_BYTES)
+    with pytest.raises(OutboxFull):
+        session.submit(Post(1, "*", ""))
+
+
+def test_a_session_the_broker_forgot_says_hello_again_and_repeats_what_was_refused_for_it() -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("a"))
+    wire.up()
+    wire.says(WireRejected(1, Code.HELLO_FIRST, "Say Hello first."))
+    assert wire.session.stale
+    assert not receipt.done
+    wire.cut(wire.session.stale)
+    assert said(wire.up()) == [(1, "a")]
+
+
+def test_what_may_have_ended_a_broker_or_a_session_is_never_repeated() -> None:
+    wire = Wire()
+    down, kick, post = wire.submit(Down(1), Kick(1, "bob"), *posts("a"))
+    wire.up()
+    wire.cut()
+    assert isinstance(down.answer, Unreachable)
+    assert isinstance(kick.answer, Unreachable)
+    assert said(wire.up()) == [(3, "a")]
+    assert not post.done
+
+
+def test_after_a_lost_lease_rooms_are_joined_again_before_anything_is_said_there() -> None:
+    wire = Wire()
+    wire.up(rooms=["#general", "#dev"])
+    receipts = wire.submit(*posts("stored", "unknown"))
+    wire.sent()
+    wire.cut()
+    later = wire.submit(*posts("later"))
+    stored, join, unknown, new = wire.up(resumed=False, rooms=["#general"], last_number=1)
+    assert said([stored]) == [(1, "stored")]  # answered under its number, not stored again
+    assert join == Join(3, "#dev")
+    assert said([unknown, new]) == [(4, "unknown"), (5, "later")]
+    wire.says(Accepted(1, 9), Accepted(3, 10), Accepted(4, 11, 2))
+    assert [receipt.answer for receipt in receipts + later] == [9, 11, 12]
+    assert wire.session.rooms == ["#general", "#dev"]
+
+
+def test_a_resumed_session_joins_nothing() -> None:
+    wire = Wire()
+    wire.up(rooms=["#general", "#dev"])
+    wire.cut()
+    assert wire.up(resumed=True, rooms=["#general"]) == []
+    assert wire.session.rooms == ["#general"]
+
+
+# --- what we are called and where we are -----------------------------------------------------------------------------
+
+
+def test_nick_and_rooms_follow_accepted_commands() -> None:
+    wire = Wire()
+    wire.up()
+    wire.submit(Rename(1, "ally"), Join(1, "#dev"), Leave(1, "#general"), Join(1, "#no"), Rename(1, "root"))
+    wire.sent()
+    wire.says(Accepted(1, 5), Accepted(2, 6), Accepted(3, 7), *[WireRejected(n, Code.NOT_ALLOWED, "") for n in (4, 5)])
+    assert (wire.session.nick, wire.session.rooms) == ("ally", ["#dev"])
+    wire.cut()
+    assert wire.connect().nick == "ally"
+
+
+def test_nick_and_rooms_follow_what_another_device_of_ours_does() -> None:
+    wire = Wire()
+    wire.up()
+    wire.events()
+    events = [RoomChange("#dev", "Alice", True), RoomChange("#dev", "bob", False), Presence("alice", "renamed", "al")]
+    wire.says(*events)
+    assert (wire.session.nick, wire.session.rooms) == ("al", ["#general", "#dev"])
+    assert wire.events() == events
+
+
+def test_the_brokers_last_words_are_events() -> None:
+    wire = Wire()
+    wire.up()
+    wire.events()
+    wire.says(WireClosing("root", 5.0, "update"), WireClosed("root", "update"))
+    assert wire.events() == [ServerClosing("root", 5.0, "update"), ServerClosed("root", "update")]
+    wire.cut("Gone.")
+    assert wire.events() == [Disconnected("Gone."), Connecting(1, "Gone.", 0.1)]
+    wire.cut("Nobody.")
+    assert wire.events() == [Connecting(2, "Nobody.", 0.1)]
+
+
+# --- signs of life ---------------------------------------------------------------------------------------------------
+
+
+def test_a_quiet_connection_is_pinged_and_a_silent_one_given_up() -> None:
+    wire = Wire()
+    wire.up()
+    assert wire.session.tick(wire.now) == wire.now + PING_SECONDS
+    assert wire.wait(PING_SECONDS - 0.1) == pytest.approx(wire.now + 0.1)
+    assert wire.sent() == []
+    wire.wait(0.1)
+    assert [type(command) for command in wire.sent()] == [Ping]
+    wire.wait(PING_SECONDS)
+    assert [type(command) for command in wire.sent()] == [Ping]
+    assert not wire.session.stale
+    wire.wait(SILENCE_SECONDS - 2 * PING_SECONDS)
+    assert "said nothing for 25 seconds" in wire.session.stale
+
+
+def test_anything_heard_is_a_sign_of_life() -> None:
+    wire = Wire()
+    wire.up()
+    for _ in range(4):
+        wire.wait(SILENCE_SECONDS - 1)
+        wire.says()  # a frame of events that this version does not know
+    assert not wire.session.stale
+
+
+def test_who_only_listens_still_lets_the_broker_hear_from_it() -> None:
+    wire = Wire()
+    wire.up()
+    pings = 0
+    for second in range(1, 41):
+        wire.says(message(second))
+        wire.wait(1)
+        pings += len(wire.sent())
+    assert pings == 4
+
+
+def test_a_broker_that_never_answers_hello_is_given_up() -> None:
+    wire = Wire()
+    wire.connect()
+    assert wire.session.tick(wire.now) == wire.now + SILENCE_SECONDS
+    wire.wait(SILENCE_SECONDS)
+    assert wire.session.stale
+    wire.cut(wire.session.stale)
+    assert not wire.session.stale
+
+
+# --- the end ---------------------------------------------------------------------------------------------------------
+
+
+def test_closing_waits_for_answers_then_says_bye() -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("a"))
+    wire.up()
+    wire.session.close(wire.now + 2)
+    assert wire.wait(1) == wire.now + 1
+    assert wire.sent() == []
+    with pytest.raises(Closed):
+        wire.submit(*posts("b"))
+    wire.says(Accepted(1, 5))
+    wire.wait(0)
+    assert wire.sent() == [Bye()]
+    assert receipt.answer == 5
+    assert wire.session.state is State.OVER
+
+
+def test_closing_gives_up_at_its_deadline_and_answers_every_receipt() -> None:
+    wire = Wire()
+    receipts = wire.submit(*posts("a"))
+    wire.up()
+    receipts += wire.submit(Who(1))
+    wire.session.close(wire.now + 2)
+    wire.wait(2)
+    assert [type(command) for command in wire.sent()] == [Bye]
+    assert [type(receipt.answer) for receipt in receipts] == [Closed, Closed]
+    assert wire.session.tick(wire.now) <= inf
+
+
+def test_closing_waits_for_a_broker_that_is_away_only_if_something_is_unanswered() -> None:
+    wire = Wire()
+    wire.session.close(wire.now + 2)
+    wire.wait(0)
+    assert wire.session.state is State.OVER
+    wire = Wire()
+    wire.submit(*posts("a"))
+    wire.session.close(wire.now + 2)
+    wire.wait(1)
+    assert wire.session.state is State.OFFLINE
+    assert said(wire.up()) == [(1, "a")]
+
+
+def test_closing_waits_for_welcome_so_that_bye_can_free_the_nick() -> None:
+    wire = Wire()
+    wire.connect()
+    wire.session.close(wire.now + 2)
+    wire.wait(1)
+    assert wire.session.state is State.GREETING
+    wire.says(welcome())
+    wire.wait(0)
+    assert wire.sent() == [Bye()]
+
+
+def test_closing_a_refused_session_waits_for_nothing() -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("a"))
+    wire.connect()
+    wire.says(WireRejected(0, Code.NICK_TAKEN, "Taken."))
+    wire.session.close(wire.now + 2)
+    wire.wait(0)
+    assert wire.sent() == []
+    assert isinstance(receipt.answer, Closed)
+
+
+def test_a_dismissal_answers_everything_and_nothing_follows() -> None:
+    wire = Wire()
+    receipts = wire.submit(*posts("a"))
+    wire.up()
+    wire.events()
+    receipts += wire.submit(*posts("b"))
+    wire.says(WireDismissed(Code.KICKED, "Out."), message(1), welcome())
+    wire.cut()
+    assert wire.sent() == []
+    assert wire.bodies() == []
+    assert wire.events() == [Dismissed("kicked", "Out.")]
+    for receipt in receipts:
+        assert isinstance(receipt.answer, Rejected)
+        assert receipt.answer.code == Code.KICKED
+    for attempt in (lambda: wire.submit(*posts("c")), lambda: wire.session.retry_as("bob")):
+        with pytest.raises(ClientError, match="Out"):
+            attempt()

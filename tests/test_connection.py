@@ -1,0 +1,218 @@
+"""The client's thread on a real socket: it connects again, never hangs, loses no wake, and never dies unheard."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from client import Broken, Client, ClientError, Closed, Connected, Connecting, Disconnected, Unreachable
+from client.connection import backoff
+from client.session import Session
+from messages import Hello, Post
+from messages import Message as WireMessage
+from tests.fake_router import FakeRouter
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[FakeRouter]:
+    router = FakeRouter(tmp_path)
+    yield router
+    router.close()
+
+
+def test_pauses_double_then_stay_slow_and_differ() -> None:
+    pauses = list(islice(backoff(), 30))
+    assert all(0.05 * 2**n <= pause <= 0.15 * 2**n for n, pause in enumerate(pauses[:6]))
+    assert all(5 <= pause <= 30 for pause in pauses[6:])
+    assert len(set(pauses)) == 30
+
+
+def test_what_was_sent_before_the_broker_came_back_is_accepted_then(tmp_path: Path) -> None:
+    first = FakeRouter(tmp_path)
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+        first.answer = lambda command: []
+        receipts = [client.send("@bob", str(number)) for number in range(10)]
+        first.close()
+        second = FakeRouter(tmp_path, port=first.port, secret=first.secret)
+        assert [receipt.wait(10) for receipt in receipts] == [*range(1, 11)]
+        assert [command.body for command in second.heard if isinstance(command, Post)] == [*map(str, range(10))]
+        kinds = [type(event) for event in client.events(timeout=0)]
+        assert kinds[:3] == [Connected, Disconnected, Connecting]
+        assert kinds[-1] is Connected
+    assert second.bye.wait(5)
+    second.close()
+
+
+def test_a_broker_with_another_key_is_told_in_words(tmp_path: Path) -> None:
+    first = FakeRouter(tmp_path)
+    first.close()
+    (tmp_path / "wrong").mkdir()
+    second = FakeRouter(tmp_path / "wrong", port=first.port)
+    with Client("alice", home=tmp_path) as client:
+        event = next(client.events(timeout=5))
+        assert isinstance(event, Connecting)
+        assert "did not prove the broker's key" in event.why
+        with pytest.raises(Unreachable, match="did not prove"):
+            client.wait_connected(0)
+    second.close()
+
+
+def test_a_frame_that_is_no_batch_breaks_the_connection_and_nothing_else(router: FakeRouter, tmp_path: Path) -> None:
+    answers: Iterator[bytes] = iter([b"\xc1garbage", b"\x01"])
+    router.answer = lambda command: (
+        next(answers, None) or router.polite(command) if isinstance(command, Post) else router.polite(command)
+    )
+    with Client("alice", home=tmp_path) as client:
+        assert client.send("@bob", "hi").wait(10) == 1
+        whys = [event.why for event in client.events(timeout=0) if isinstance(event, Disconnected)]
+        assert len(whys) == 2
+        assert all("cannot be read" in why for why in whys)
+
+
+def test_many_threads_lose_neither_wakes_nor_receipts(router: FakeRouter, tmp_path: Path) -> None:
+    """Each thread waits for every answer, so that one wake lost would stop it."""
+    accepted: list[int] = []
+
+    def talk(client: Client) -> None:
+        accepted.extend(client.send("@bob", "x").wait(10) for _ in range(300))
+
+    with Client("alice", home=tmp_path) as client:
+        threads = [threading.Thread(target=talk, args=(client,)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(accepted) == [*range(1, 1801)]
+
+
+def test_closing_a_client_whose_broker_is_mute_takes_its_timeout_and_no_longer(
+    router: FakeRouter, tmp_path: Path
+) -> None:
+    router.answer = lambda command: router.polite(command) if isinstance(command, Hello) else []
+    client = Client("alice", home=tmp_path)
+    client.wait_connected(5)
+    receipt = client.send("@bob", "hi")
+    began = time.monotonic()
+    client.close(0.1)
+    client.close(5)
+    assert 0.1 <= time.monotonic() - began < 1
+    with pytest.raises(Closed):
+        receipt.wait()
+    assert router.bye.wait(5)
+    assert "confab" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_closing_ends_every_wait_in_other_threads(router: FakeRouter, tmp_path: Path) -> None:
+    router.answer = lambda command: []
+    client = Client("alice", home=tmp_path)
+    ends: list[object] = []
+
+    def wait(what: Any) -> None:
+        try:
+            ends.append(list(what()))
+        except ClientError as error:
+            ends.append(type(error))
+
+    receipt = client.send("@bob", "hi")
+    waits = (client.messages, client.events, client.stream, receipt.wait, client.wait_connected)
+    threads = [threading.Thread(target=wait, args=(what,)) for what in waits]
+    for thread in threads:
+        thread.start()
+    client.close(0)
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert ends.count(Closed) == 2
+
+
+def test_a_bug_in_the_thread_fails_everything_that_waits_and_is_not_hidden(
+    router: FakeRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[BaseException | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_value))
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+
+        def fail(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        monkeypatch.setattr(Session, "received", fail)
+        receipt = client.send("@bob", "hi")
+        uses = (
+            receipt.wait,
+            client.wait_connected,
+            client.who,
+            lambda: [*client.messages()],
+            lambda: [*client.stream()],
+        )
+        for use in uses:
+            with pytest.raises(Broken, match="ZeroDivisionError") as caught:
+                use()
+            assert isinstance(caught.value.__cause__, ZeroDivisionError)
+        with pytest.raises(Broken):
+            client.send("@bob", "hi")
+    assert [type(error) for error in seen] == [ZeroDivisionError]
+
+
+def test_no_descriptor_left_is_a_failed_attempt_and_no_end(
+    router: FakeRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = zmq.Context.socket, [zmq.ZMQError(24)]
+
+    def socket(context: zmq.Context[Any], kind: int) -> object:
+        if failures:
+            raise failures.pop()
+        return real(context, kind)
+
+    monkeypatch.setattr(zmq.Context, "socket", socket)
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+        event = next(client.events(timeout=0))
+        assert isinstance(event, Connecting)
+        assert "Too many open files" in event.why
+
+
+def test_messages_come_in_order_and_the_iterator_ends_after_silence(router: FakeRouter, tmp_path: Path) -> None:
+    def answer(command: Any) -> Any:
+        events = [*router.polite(command)]
+        if isinstance(command, Hello):
+            events += [WireMessage(seq, 0, "bob", "@alice", str(seq)) for seq in range(1, 101)]
+        return events
+
+    router.answer = answer
+    with Client("alice", home=tmp_path) as client:
+        first = next(client.messages(timeout=5))  # leaving an iterator loses nothing
+        rest = list(client.messages(timeout=0.05))
+        assert [first.seq, *(message.seq for message in rest)] == [*range(1, 101)]
+        assert list(client.stream(timeout=0)) == [Connected("alice", True, False, ("#general",), False, "fake")]
+    assert list(client.messages()) == []
+
+
+def test_a_client_that_only_sends_says_so_when_asked_for_messages(router: FakeRouter, tmp_path: Path) -> None:
+    with Client("alice", home=tmp_path, receive=False) as client, pytest.raises(ClientError, match="receive=False"):
+        next(client.messages())
+
+
+def test_an_answer_that_does_not_belong_is_an_error_in_words(router: FakeRouter, tmp_path: Path) -> None:
+    with Client("alice", home=tmp_path) as client, pytest.raises(ClientError, match="does not belong"):
+        client.who()
+
+
+def test_a_connection_that_breaks_at_once_each_time_is_retried_ever_more_slowly(
+    router: FakeRouter, tmp_path: Path
+) -> None:
+    router.answer = lambda command: b"\x01" if isinstance(command, Post) else router.polite(command)
+    with Client("alice", home=tmp_path) as client:
+        client.send("@bob", "poison")
+        connecting = (event for event in client.events(timeout=5) if isinstance(event, Connecting))
+        pauses = [event.retry_in for event in islice(connecting, 3)]
+        assert pauses[2] > pauses[0]
+        client.close(0)
