@@ -6,13 +6,10 @@ What a subcommand needs is imported when it runs: a one-shot command must start 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, NoReturn
 
 from messages import GENERAL, HISTORY_PAGE, MessageError, harmless, parse_address
@@ -105,11 +102,15 @@ def _origin(error: Exception) -> str:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
 
 
 def _complain(as_json: bool, code: str, text: str, status: int) -> int:
-    line = json.dumps({"error": code, "text": text}) if as_json else f"confab: {harmless(text)}"
+    line = f"confab: {harmless(text)}"
+    if as_json:
+        import json
+
+        line = json.dumps({"error": code, "text": text})
     try:
         sys.stderr.write(line + "\n")
     except OSError:  # nobody reads that either; the exit code still tells
@@ -160,6 +161,8 @@ def _overview(arguments: list[str]) -> argparse.Namespace:
     options, _ = parser.parse_known_args(arguments)
     if not options.words:
         raise UsageError(f"Which command? There are {', '.join(COMMANDS)}; `confab --help` tells more.")
+    from difflib import get_close_matches
+
     word = harmless(options.words[0][:40])
     close = get_close_matches(word, COMMANDS, n=2)
     advice = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(COMMANDS)}."

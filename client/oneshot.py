@@ -6,7 +6,6 @@ something is shown to a person at a terminal.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -30,6 +29,8 @@ class Out:
 
     def object(self, fields: dict[str, Any]) -> None:
         """One JSON object on one line; at a terminal in ASCII alone, since JSON leaves some control characters be."""
+        import json
+
         self.line(json.dumps(fields, ensure_ascii=self.terminal))
 
     def line(self, text: str) -> None:

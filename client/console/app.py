@@ -66,7 +66,7 @@ async def _rich(chat: Client) -> int:
         sink.write_raw(text)
         sink.flush()
         for app in running:
-            app.invalidate()
+            app.renderer.render(app, app.layout)  # at once: a burst must not show a screen without its input line
 
     screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
 

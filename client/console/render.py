@@ -41,6 +41,7 @@ NICK_CELLS = 8
 NARROW = 60  # columns under which alignment costs more than it gives
 PANEL_CELLS = 100  # a panel over a wider terminal is harder to read, not easier
 
+_HEADINGS = {"high": "IMPORTANT ANNOUNCEMENT", "urgent": "URGENT ANNOUNCEMENT"}
 _BORDERS = {"low": "blue", "normal": "cyan", "high": "bold yellow", "urgent": "bold red"}
 
 
@@ -151,9 +152,7 @@ class Narrowed:
 def announcement(item: Message, me: str, today: date) -> RenderableType:
     """A panel nobody overlooks; its border says how urgent it is."""
     style = _BORDERS.get(item.priority, "cyan")
-    title = Text(
-        "ANNOUNCEMENT" if item.priority in ("", "normal") else f"{harmless(item.priority).upper()} ANNOUNCEMENT"
-    )
+    title = Text(_HEADINGS.get(item.priority, "ANNOUNCEMENT"))
     if item.title:
         title.append(f": {harmless(item.title)}")
     title.stylize(f"{style} reverse" if item.priority == "urgent" else f"{style} bold")

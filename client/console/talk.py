@@ -14,6 +14,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from rich.control import Control
+from rich.text import Text
+
 from messages import GENERAL, MessageError, Person, Presence, RoomChange, fold, harmless
 
 from .. import model as happenings
@@ -28,6 +31,8 @@ T = TypeVar("T")
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 RETRY_SECONDS = 0.2  # between two looks at an answer that waits for a nick to be found
+
+LOUD = frozenset({"high", "urgent"})  # announcements that ring the terminal's bell
 
 JOKES = (
     "Talking to yourself? A walk round the block might bring better company.",
@@ -173,6 +178,8 @@ class Talk:
             self._day = today
             self.around(f"It is {today:%A}, {today.isoformat()}.")
         self.show(render.message(item, self.chat.nick, today))
+        if item.priority in LOUD and not item.own:
+            self.show(Control.bell())
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
@@ -193,8 +200,9 @@ class Talk:
                     self.around(JOKES[item.seq % len(JOKES)])
             case Presence():
                 self._presence(item)
-            case RoomChange():
-                self.around(render.room_change(item))
+            case RoomChange(nick=nick):
+                if not self.is_me(nick):  # my own steps are told as what I did
+                    self.around(render.room_change(item))
             case happenings.Connected():
                 self._connected(item)
             case happenings.Refused():
@@ -239,6 +247,7 @@ class Talk:
         self.tell(f"You are {me}.{admin} {company}", style="bold")
         self.show(
             render.roster(people, me, self.now().date()),
+            Text(),
             render.hint(
                 ("text", f"goes to {self.current}"),
                 ("/msg NICK text", "goes to one person"),
