@@ -22,6 +22,7 @@ from messages import (
     Closing,
     Code,
     Dismissed,
+    Hello,
     Malformed,
     Message,
     Rejected,
@@ -61,6 +62,8 @@ class Core:
         self.storing = True  # False while the log cannot be written
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
+        self._arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
+        self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
         self._unblocked: list[Peer] = []  # have commands waiting for the next tick
         self._behind: dict[Session, None] = {}  # connected sessions that are fed from the log
         self._fed: list[Session] = []  # were fed in this tick
@@ -94,6 +97,8 @@ class Core:
 
     def ask(self, peer: Peer, command: AnyCommand, *entries: AnyEntry) -> None:
         """Propose what a command needs; its connection's next commands wait until that is decided."""
+        if isinstance(command, Hello):
+            self._arriving.add(peer.key)
         for entry in entries[:-1]:
             self.propose(entry)
         self.propose(entries[-1], peer)
@@ -105,6 +110,10 @@ class Core:
         peer.waiting.append(command)
         peer.blocked = True
         self._unblocked.append(peer)
+
+    def leave(self, here: Here, reason: str) -> None:
+        """A person has no session left: release the nick with this tick, unless the same key is coming in again."""
+        self._leaving[here] = reason
 
     def answer(self, peer: Peer, event: AnyEvent) -> None:
         """Send one event to one connection with this tick."""
@@ -152,6 +161,7 @@ class Core:
             effects.expire(self, heapq.heappop(self._due)[2], now)
         if self.closing and self.closing[0] <= now:
             self.down = Closed(self.closing[1].by, self.closing[1].reason)
+        self._release()
         if self._entries:
             self._commit(now, at)
         if self._behind:
@@ -159,7 +169,7 @@ class Core:
 
     def deadline(self, now: float) -> float | None:
         """The monotonic time of the next tick that must happen even without input; None: none."""
-        if self._unblocked or self._entries:
+        if self._unblocked or self._entries or self._leaving:
             return now
         times = [self._due[0][0]] if self._due else []
         if self.closing:
@@ -211,9 +221,16 @@ class Core:
 
     # --- commit and apply ---------------------------------------------------------------------------------------------
 
+    def _release(self) -> None:
+        for here, reason in list(self._leaving.items()):
+            if here.account.key not in self._arriving:
+                del self._leaving[here]
+                effects.left(self, here, reason)
+
     def _commit(self, now: float, at: int) -> None:
         entries, origins = self._entries, self._origins
         self._entries, self._origins = [], []
+        self._arriving.clear()
         try:
             segment = self.log.append(at, entries)
         except LogError as error:

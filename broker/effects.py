@@ -90,8 +90,6 @@ def _entered(core: Core, room: int, account: int, *, joined: bool) -> None:
 
 
 def _tell_left(core: Core, here: Here, reason: str) -> None:
-    for session in here.sessions.values():
-        core.forget(session)
     if here.announced:
         here.announced = False
         core.tell(core.audience.everyone(), Presence(here.nick, "left", reason))
@@ -134,8 +132,16 @@ def end(core: Core, session: Session, reason: str) -> None:
     if session.peer is not None:
         session.peer.session = None
     if not here.sessions:
+        core.leave(here, reason)
+    elif all(other.quiet for other in here.sessions.values()):
+        _tell_left(core, here, reason)
+
+
+def left(core: Core, here: Here, reason: str) -> None:
+    """The tick is at its end and a person had no session left: a guest's nick is released, unless somebody came in."""
+    if not here.sessions:
         core.propose(Released(here.account.id, reason))
-    elif not any(not other.quiet for other in here.sessions.values()):
+    elif all(session.quiet for session in here.sessions.values()):
         _tell_left(core, here, reason)
 
 
@@ -149,7 +155,7 @@ def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
                 end(core, what, "the connection was lost")
         case Here():
             if not what.sessions and core.here.get(what.account.id) is what:
-                core.propose(Released(what.account.id, "did not come back"))
+                core.leave(what, "did not come back")
 
 
 def _expire_peer(core: Core, peer: Peer, now: float) -> None:

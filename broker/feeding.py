@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, AnyEvent, History, HistoryPage, Message
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
-from .log import Log, Segment
+from .log import Log, LogError, Segment
 from .sessions import Session
 from .state import Account, Device
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .core import Core
 
 RETRY_SECONDS = 0.05  # a choked session is tried again after this
+UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tried again after this
 FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions together: some 10 ms
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
 PORTION_BYTES = 256 * 1024  # and bytes of their bodies
@@ -35,8 +36,14 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
         if session.retry_at > now:
             continue
         del behind[session]  # those who wait longest come first in the next tick
-        session.fed_from = session.cursor
-        events, session.cursor = portion(core.log, session)
+        try:
+            events, cursor = portion(core.log, session)
+        except LogError as error:
+            core.note("log", text=str(error))
+            session.retry_at = now + UNREADABLE_SECONDS
+            behind[session] = None
+            continue
+        session.fed_from, session.cursor = session.cursor, cursor
         budget -= session.cursor - session.fed_from
         fed.append(session)
         if session.cursor >= core.log.head:

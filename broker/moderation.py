@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from messages import Accepted, Ban, Code, Done, Down, Grant, Kick, Unban
+from messages import Ban, Code, Done, Down, Grant, Kick, Unban
 
 from . import requests
-from .entries import AnyEntry, Banned, Granted, Released, Unbanned
+from .entries import AnyEntry, Banned, Granted, Unbanned
 from .state import Account
 
 if TYPE_CHECKING:
@@ -46,30 +46,30 @@ def _person(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant, account
     entries: list[AnyEntry] = []
     match command:
         case Kick():
-            entries = _put_out(core, account, Code.KICKED, f"kicked by {by}", command.reason, now)
+            _put_out(core, account, Code.KICKED, f"kicked by {by}", command.reason, now)
         case Ban():
             if account.admin and not peer.operator:
                 core.refuse(peer, command.number, Code.NOT_ALLOWED, "An admin cannot be banned; the operator can.")
                 return
             entries = [Banned(account.id, command.reason, by)]
-            entries += _put_out(core, account, Code.BANNED, f"banned by {by}", command.reason, now)
+            _put_out(core, account, Code.BANNED, f"banned by {by}", command.reason, now)
         case Unban():
             entries = [Unbanned(account.id, by)]
         case Grant():
             entries = [Granted(account.id, command.admin, by)]
     core.note(type(command).__name__.lower(), who=account.last_nick, by=by, why=getattr(command, "reason", ""))
     if not entries:
-        core.answer(peer, Accepted(command.number, core.state.seq))
+        core.answer(peer, Done(command.number))
     else:
         core.ask(peer, command, *entries)
 
 
-def _put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> list[AnyEntry]:
-    """End all sessions of an account and say why; returns the entry that frees its nick."""
+def _put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
+    """End all sessions of an account and say why; that frees its nick."""
     text = f"{what}: {why}" if why else what
     here = core.here.get(account.id)
     if here is None:
-        return []
+        return
     for session in list(here.sessions.values()):
         if session.peer is not None:
             core.dismiss(session.peer, code, f"You were {text}", now)
@@ -77,7 +77,7 @@ def _put_out(core: Core, account: Account, code: Code, what: str, why: str, now:
         core.forget(session)
     here.sessions.clear()
     core.audience.changed()
-    return [Released(account.id, text)]
+    core.leave(here, text)
 
 
 def _down(core: Core, peer: Peer, command: Down, now: float) -> None:

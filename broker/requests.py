@@ -50,6 +50,7 @@ from messages import (
 
 from . import effects, feeding, greeting, moderation, roster
 from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted
+from .log import LogError
 
 if TYPE_CHECKING:
     from .core import Core
@@ -139,7 +140,11 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
     if number > device.last_number:  # first seen in this very tick, over another connection: ask again after it
         core.postpone(peer, command)
         return
-    seq = feeding.find(core.log, device, number) if number > device.last_number - RETRY_WINDOW else None
+    try:
+        seq = feeding.find(core.log, device, number) if number > device.last_number - RETRY_WINDOW else None
+    except LogError as error:
+        core.refuse(peer, number, Code.NOT_READ, str(error))
+        return
     if seq is not None:
         core.answer(peer, Accepted(number, seq))
     else:
@@ -215,8 +220,12 @@ def _feed(core: Core, session: Session, command: Feed) -> None:
 
 def _history(core: Core, peer: Peer, session: Session, command: History) -> None:
     found = find_target(core, peer, command.number, command.to)
-    if found is not None:
+    if found is None:
+        return
+    try:
         core.answer(peer, feeding.history(core.log, session.here.account, command, *found))
+    except LogError as error:
+        core.refuse(peer, command.number, Code.NOT_READ, str(error))
 
 
 def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:

@@ -429,6 +429,28 @@ def test_the_same_device_twice_replaces_the_older_connection(wire):
     assert old.say(Post(1, "*", "ghost")) == [] or old.peer.gone
 
 
+def test_a_script_that_ends_as_its_next_run_starts_keeps_its_nick(wire):
+    first = wire.connect("ci", device="one")
+    for device in ("one", "two"):  # a device the broker knows, and one whose first entry is committed in this tick
+        first.hear()
+        second = wire.connect("ci", device=device, greet=False)
+        first.put(Bye())
+        second.put(Hello(PROTOCOL, "ci", device.encode().ljust(16, b"\0")))
+        wire.tick()
+        assert [type(event) for event in second.hear()] == [Welcome]
+        assert [type(event) for event in second.say(Post(2, "*", "still ci"))] == [Accepted]
+        first = second
+
+
+def test_a_hello_and_a_bye_behind_it_in_one_tick_leave_a_session(wire):
+    first = wire.connect("ci", device="one")
+    second = wire.connect("ci", device="two", greet=False)
+    second.put(Hello(PROTOCOL, "ci", b"two".ljust(16, b"\0")))
+    first.put(Bye())
+    wire.tick()
+    assert [type(event) for event in second.say(Post(2, "*", "still ci"))] == [Welcome, Accepted]
+
+
 # --- rooms, names, who -----------------------------------------------------------------------------------------------
 
 
