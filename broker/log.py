@@ -160,4 +160,6 @@ class Log:
 
 def chain(previous: bytes, first: int, at: int, blob: bytes) -> bytes:
     """The digest of a segment: SHA-256 over the previous digest, the header and the entries."""
-    return hashlib.sha256(b"%s%d %d %s" % (previous, first, at, blob)).digest()
+    digest = hashlib.sha256(b"%s%d %d " % (previous, first, at))
+    digest.update(blob)
+    return digest.digest()

@@ -61,6 +61,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
     """Carry out one command of a connection, whatever it is."""
     session = peer.session
     match command:
+        case Post() | Announce() if session is not None:  # first: nearly all there is
+            say(core, peer, session, command)
         case Malformed():
             core.refuse(peer, command.number, command.code, command.text)
             if command.code is Code.VERSION:
@@ -77,8 +79,6 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case _ if session is None:
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
-        case Post() | Announce():
-            say(core, peer, session, command)
         case Feed():
             _feed(core, session, command)
         case Who():
