@@ -161,6 +161,7 @@ class Core:
             effects.expire(self, heapq.heappop(self._due)[2], now)
         if self.closing and self.closing[0] <= now:
             self.down = Closed(self.closing[1].by, self.closing[1].reason)
+            self.closing = None
         self._release()
         if self._entries:
             self._commit(now, at)
