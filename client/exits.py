@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from messages import Code, MessageError
 
 from .errors import NotConfigured, Rejected, Unreachable
@@ -22,6 +24,15 @@ _BY_CODE: dict[str, int] = {
     Code.BANNED: NOT_ALLOWED,
     Code.KICKED: NOT_ALLOWED,
 }
+
+
+def describe_bug(error: BaseException) -> str:
+    """A sentence for what should never happen, with what its finder needs to report it."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
+    return f"This is a bug in confab: {type(error).__name__} at {where}: {error}"
 
 
 def exit_code(error: BaseException) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from client import cli
+from client import cli, subcommands
 from client.errors import ClientError, NotConfigured, Unreachable
 from client.model import Connected, Disconnected, Dismissed, Page
 from client.targets import default_nick, read_target
@@ -55,7 +55,7 @@ class Shell:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
     shell = Shell(capfd)
-    monkeypatch.setattr(cli, "open_client", shell.open)
+    monkeypatch.setattr(subcommands, "open_client", shell.open)
     return shell
 
 

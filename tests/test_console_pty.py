@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.processes import BrokerProcess, Terminal, confab, running_broker
+from tests.processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker
 
 Chat = Callable[..., Terminal]
 
@@ -213,3 +215,24 @@ def test_a_pipe_is_read_to_its_end(broker: BrokerProcess) -> None:
     assert run.stderr == ""
     for text in ("#general piper   from a pipe", "Nobody called nobody", "not valid UTF-8", "piper (you)", "Bye."):
         assert text in run.stdout
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(broker: BrokerProcess) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "client", "chat", "piper"],
+        cwd=TREE,
+        env=environment(CONFAB_HOME=str(broker.home)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout
+        assert process.stdin
+        assert process.stderr
+        assert b"You are piper" in process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write(b"/help\n")
+        process.stdin.flush()
+        assert process.wait(DEADLINE) == 0
+        assert process.stderr.read() == b""

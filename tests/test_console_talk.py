@@ -104,7 +104,7 @@ def test_text_goes_to_the_current_conversation_and_shows_once_accepted(desk: Des
 def test_commands_reach_the_broker(desk: Desk, line: str, call: tuple[Any, ...]) -> None:
     desk.type(line)
     assert desk.chat.calls == [call]
-    desk.until(lambda: not desk.talk.unanswered)
+    desk.until(lambda: not desk.talk.answers.open_lines())
 
 
 def test_an_unknown_nick_is_told_and_the_line_given_back(desk: Desk) -> None:
@@ -160,7 +160,7 @@ def test_history_of_a_wrong_length_is_told(desk: Desk, count: str) -> None:
 
 def test_a_message_to_oneself_is_delivered_once_with_a_joke(desk: Desk) -> None:
     desk.type("/msg ALICE buy milk")
-    desk.until(lambda: not desk.talk.unanswered)
+    desk.until(lambda: not desk.talk.answers.open_lines())
     desk.happens(said("buy milk", sender="alice", target="@alice", seq=3, own=True)).sees(JOKES[0])
     assert desk.screen.count("buy milk") == 1
 
@@ -240,9 +240,9 @@ def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:
     assert desk.left == 1
     desk.chat.close()
     told: list[bool] = []
-    desk.talk.finish(lambda: told.append(True))
+    desk.talk.answers.after(lambda: told.append(True))
     desk.until(lambda: told)
-    assert desk.talk.unsent() == ["lost words"]
+    assert desk.talk.answers.open_lines() == ["lost words"]
 
 
 @pytest.mark.parametrize("line", ["/quit", "-q"])
@@ -285,7 +285,7 @@ def test_a_conversation_follows_a_person_who_takes_another_nick(desk: Desk) -> N
 def test_the_end_of_a_pipe_leaves_once_everything_is_answered(desk: Desk) -> None:
     desk.chat.outcomes = [None]
     desk.type("from a script")
-    desk.talk.input_ended()
+    desk.talk.answers.when_idle(desk.talk.quit)
     assert not desk.left
     desk.chat.receipts[0].answer(1)
     desk.until(lambda: desk.left)

@@ -86,7 +86,7 @@ def _do(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None],
     except (ClientError, MessageError) as error:
         talk.refuse(error, line)
     else:
-        talk.expect(receipt, then, line)
+        talk.answers.expect(receipt, then, line)
 
 
 def turn_to(talk: Talk, arguments: list[str]) -> None:
@@ -109,12 +109,12 @@ def turn_to(talk: Talk, arguments: list[str]) -> None:
 
 def who(talk: Talk, arguments: list[str]) -> None:
     """Show who is online."""
-    talk.ask(talk.chat.who, lambda people: talk.show(render.roster(people, talk.chat.nick, talk.now().date())))
+    talk.answers.ask(talk.chat.who, lambda people: talk.show(render.roster(people, talk.chat.nick, talk.now().date())))
 
 
 def rooms(talk: Talk, arguments: list[str]) -> None:
     """Show which rooms there are."""
-    talk.ask(talk.chat.list_rooms, lambda found: talk.show(render.room_list(found)))
+    talk.answers.ask(talk.chat.list_rooms, lambda found: talk.show(render.room_list(found)))
 
 
 def join(talk: Talk, arguments: list[str]) -> None:
@@ -163,7 +163,7 @@ def history(talk: Talk, arguments: list[str]) -> None:
         today = talk.now().date()
         talk.show(*(render.message(item, talk.chat.nick, today) for item in page.messages), render.rule("now"))
 
-    talk.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
+    talk.answers.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:

@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
@@ -72,7 +72,9 @@ async def _rich(chat: Client) -> int:
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         session = make_prompt(talk, partial(obey, talk), create_input(), sink)
-        prompting = asyncio.create_task(session.prompt_async(pre_run=lambda: running.append(session.app)))
+        prompting = asyncio.create_task(
+            session.prompt_async(pre_run=lambda: running.append(session.app), set_exception_handler=False)
+        )
         leaving = asyncio.create_task(over.wait())
         await asyncio.wait({prompting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         leaving.cancel()
@@ -105,10 +107,30 @@ async def _plain(chat: Client) -> int:
 
 def _read_lines(talk: Talk, ended: Callable[[], None]) -> None:
     """Hand the lines of standard input on until it ends; then wait for their answers, and leave."""
-    for line in sys.stdin.buffer:
-        talk.post(partial(obey, talk, line.decode(errors="surrogateescape")))
+    room = threading.BoundedSemaphore(AHEAD)
+
+    def obeyed(line: bytes) -> None:
+        obey(talk, line.decode(errors="surrogateescape"))
+        talk.answers.after(room.release)
+
+    with contextlib.suppress(OSError):  # a terminal that was closed has no more lines either
+        for line in _stdin_lines():
+            room.acquire()  # a script's lines wait in its pipe, not here
+            talk.post(partial(obeyed, line))
     talk.post(ended)
-    talk.post(talk.input_ended)
+    talk.post(partial(talk.answers.when_idle, talk.quit))
+
+
+def _stdin_lines() -> Iterator[bytes]:
+    """The lines of standard input. Not by sys.stdin: Python aborts when it ends while a thread waits in there."""
+    parts: list[bytes] = []
+    while data := os.read(0, 65536):
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            yield b"".join([*parts, line])
+            parts.clear()
+        parts.append(rest)
+    yield b"".join(parts)
 
 
 async def _either(*events: asyncio.Event) -> None:
@@ -140,21 +162,37 @@ async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
         screen.when_drawn(room.release)
 
     talk = Talk(chat, screen.show, post, over.set)
+    loop.set_exception_handler(lambda _, context: _failed(talk, context))
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, talk.quit)
     drawing = asyncio.create_task(screen.draw_forever())
+    drawing.add_done_callback(lambda _: over.set())  # it ends by itself only when nothing can be written any more
     talk.start(take)
     await read(talk, over)
+    await _leave(chat, talk, screen, drawing)
+    return talk.exit_code
+
+
+def _failed(talk: Talk, context: dict[str, Any]) -> None:
+    """A bug, in place of the traceback that asyncio would print over the screen."""
+    talk.fail(context.get("exception") or RuntimeError(str(context.get("message"))))
+
+
+async def _leave(chat: Client, talk: Talk, screen: Screen, drawing: asyncio.Task[None]) -> None:
+    """Close the client and tell what became of the last lines; raises what kept the screen from being drawn."""
     connected = chat.connected
-    await loop.run_in_executor(None, chat.close, CLOSE_SECONDS)
+    await asyncio.get_running_loop().run_in_executor(None, chat.close, CLOSE_SECONDS)
     told = asyncio.Event()
-    talk.finish(told.set)
+    talk.answers.after(told.set)
     with contextlib.suppress(TimeoutError):  # a closed client answers every receipt, so this does not happen
         await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
-    for line in talk.unsent():
+    for line in talk.answers.open_lines():
         talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
         screen.show(render.refusal(f"Not sent, since the broker did not answer: {render.excerpt(line)}"))
     screen.show(render.notice("Bye."))
-    await screen.drained()
+    drained = asyncio.create_task(screen.drained())
+    await asyncio.wait({drained, drawing}, return_when=asyncio.FIRST_COMPLETED)
+    drained.cancel()
+    if drawing.done():
+        await drawing
     drawing.cancel()
-    return talk.exit_code

@@ -6,13 +6,11 @@ one thread, the console's; `post` brings results of other threads to it.
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.control import Control
 from rich.text import Text
@@ -22,15 +20,12 @@ from messages import GENERAL, MessageError, Person, Presence, RoomChange, fold, 
 from .. import model as happenings
 from ..client import Client
 from ..errors import ClientError, Rejected
-from ..exits import exit_code
+from ..exits import describe_bug, exit_code
 from ..model import ClientEvent, Kind, Message
-from ..receipt import Receipt
 from . import render
-
-T = TypeVar("T")
+from .answers import Answers
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
-RETRY_SECONDS = 0.2  # between two looks at an answer that waits for a nick to be found
 
 LOUD = frozenset({"high", "urgent"})  # announcements that ring the terminal's bell
 
@@ -39,15 +34,6 @@ JOKES = (
     "You have reached yourself. The others may be outside: it is said to be nice out there.",
     "A message from you, to you. Perhaps it is time for a short walk?",
 )
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A command without an answer yet."""
-
-    receipt: Receipt
-    then: Callable[[int], None]
-    line: str  # what to give back in words when it is refused; empty: nothing was written
 
 
 class Talk:
@@ -71,83 +57,21 @@ class Talk:
         self.exit_code = 0
         self.ever_connected = False
         self.people: dict[str, str] = {}  # folded nick → nick: who can be completed
-        self.unanswered: list[Waiting] = []
-        self._asking = 0  # questions on their way
-        self._input_ended = False
-        self._told: Callable[[], None] = lambda: None
+        self.answers = Answers(post, self)
         self._last_why = ""  # of an outage, so that each reason is told once
         self._day = self.now().date()
-        self._answers: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-
-    # --- threads beside the console ---------------------------------------------------------------------------------
 
     def start(self, take: Callable[[Message | ClientEvent], None]) -> None:
         """Begin to listen; `take` is called on another thread for each item, and may block to slow it down."""
         threading.Thread(target=self._listen, args=(take,), name="confab-stream", daemon=True).start()
-        threading.Thread(target=self._collect, name="confab-answers", daemon=True).start()
+        self.answers.start()
 
     def _listen(self, take: Callable[[Message | ClientEvent], None]) -> None:
         try:
             for item in self.chat.stream():
                 take(item)
-        except (ClientError, MessageError) as error:
+        except Exception as error:
             self.post(partial(self.fail, error))
-
-    def _collect(self) -> None:
-        """Wait for the answers, in the order in which the commands were given."""
-        while waiting := self._answers.get():
-            self.post(partial(self._answered, waiting, self._outcome(waiting.receipt)))
-        self.post(self._told)
-
-    def _outcome(self, receipt: Receipt) -> int | ClientError:
-        pause = threading.Event()
-        while True:
-            try:
-                return receipt.wait()
-            except ClientError as error:
-                if receipt.done or not isinstance(error, Rejected):
-                    return error
-            pause.wait(RETRY_SECONDS)  # the nick is refused: this stays on its way until another is found
-
-    def finish(self, told: Callable[[], None]) -> None:
-        """After the client was closed: call this once every answer that came has been shown."""
-        self._told = told
-        self._answers.put(None)
-
-    def expect(self, receipt: Receipt, then: Callable[[int], None], line: str = "") -> None:
-        """Call `then` with the sequence once accepted; say so when refused, giving `line` back."""
-        waiting = Waiting(receipt, then, line)
-        self.unanswered.append(waiting)
-        self._answers.put(waiting)
-
-    def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
-        if isinstance(outcome, int):
-            self.unanswered.remove(waiting)
-            waiting.then(outcome)
-        elif isinstance(outcome, Rejected):
-            self.unanswered.remove(waiting)
-            self.refuse(outcome, waiting.line)
-        # else the client was closed: the line stays unanswered, and leaving tells so
-        self._leave_when_idle()
-
-    def ask(self, question: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Ask the broker something beside the console; then show it, or why there is no answer."""
-
-        def run() -> None:
-            try:
-                answer = question()
-            except (ClientError, MessageError, TimeoutError) as error:
-                self.post(partial(asked, self.refuse, error))
-            else:
-                self.post(partial(asked, then, answer))
-
-        def asked(react: Callable[[Any], None], outcome: Any) -> None:
-            self._asking -= 1
-            react(outcome)
-            self._leave_when_idle()
-
-        self._asking += 1
-        threading.Thread(target=run, name="confab-question", daemon=True).start()
 
     # --- saying things to the person --------------------------------------------------------------------------------
 
@@ -226,14 +150,14 @@ class Talk:
         self.wants_nick, self.away, self._last_why = False, False, ""
         if not self.ever_connected:
             self.ever_connected = True
-            self.ask(self.chat.who, self._greet)
+            self.answers.ask(self.chat.who, self._greet)
             return
         self.tell(f"The broker is back, and you are {harmless(item.nick)}.")
         if item.missed:
             self.show(render.warning("Some of what came meanwhile is no longer kept there and cannot be shown."))
         if self.current.startswith("#") and self.current not in item.rooms and item.resumed:
             self.turn_to(GENERAL)
-        self.ask(self.chat.who, self._learn)
+        self.answers.ask(self.chat.who, self._learn)
 
     def _greet(self, people: list[Person]) -> None:
         """The first screen: who is here, and how to talk to them."""
@@ -260,13 +184,16 @@ class Talk:
         self.people = {fold(person.nick): person.nick for person in people}
 
     def _refused(self, item: happenings.Refused) -> None:
+        if self.wants_nick:
+            return  # the client has asked again by itself, and was told the same
         self.wants_nick = True
         self.show(render.refusal(f"{harmless(item.text)} Type a nick and press Enter."))
 
     def _connecting(self, why: str) -> None:
         if why and why != self._last_why:
             self.away, self._last_why = True, why
-            self.show(render.warning(f"No broker yet: {_clause(why)}. Trying again by itself; Ctrl-D leaves."))
+            start = "Still no broker" if self.ever_connected else "No broker yet"
+            self.show(render.warning(f"{start}: {_clause(why)}. Trying again by itself; Ctrl-D leaves."))
 
     def _presence(self, item: Presence) -> None:
         match item.what:
@@ -290,8 +217,9 @@ class Talk:
         self.show(render.turned(target))
 
     def fail(self, error: Exception) -> None:
-        """The end that is not the person's choice."""
-        self.show(render.refusal(harmless(str(error))))
+        """The end that is not the person's choice: the broker's, or a bug."""
+        known = isinstance(error, ClientError | MessageError)
+        self.show(render.refusal(harmless(str(error) if known else describe_bug(error))))
         self.exit_code = exit_code(error)
         self.quit()
 
@@ -300,19 +228,6 @@ class Talk:
         if not self.over:
             self.over = True
             self._leave()
-
-    def input_ended(self) -> None:
-        """No more lines will come: leave once everything is answered."""
-        self._input_ended = True
-        self._leave_when_idle()
-
-    def _leave_when_idle(self) -> None:
-        if self._input_ended and not self.unanswered and not self._asking:
-            self.quit()
-
-    def unsent(self) -> list[str]:
-        """The lines that were never answered: to be shown when leaving."""
-        return [waiting.line for waiting in self.unanswered if waiting.line]
 
 
 def _clause(sentence: str) -> str:

@@ -1,0 +1,134 @@
+"""What is unanswered at a console, and the threads that wait for it. Knows receipts, not what they are about.
+
+Answers come back on the console's thread through `post`; whoever waits for one says what to do then.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from messages import MessageError
+
+from ..errors import ClientError, Rejected
+from ..receipt import Receipt
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.2  # between two looks at an answer that waits for a nick to be found
+
+
+class Listener(Protocol):
+    """Who hears what went wrong."""
+
+    def refuse(self, error: Exception, line: str = "") -> None:
+        """Something did not happen; `line` is given back."""
+
+    def fail(self, error: Exception) -> None:
+        """The end, by a bug."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A command without an answer yet."""
+
+    receipt: Receipt
+    then: Callable[[int], None]
+    line: str  # what to give back in words when it is refused; empty: nothing was written
+
+
+class Answers:
+    """Commands and questions on their way."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None], listener: Listener) -> None:
+        self._post = post
+        self._listener = listener
+        self._open: dict[int, Waiting] = {}
+        self._asking = 0
+        self._ended: Callable[[], None] | None = None  # called once nothing is on its way any more
+        self._queue: queue.SimpleQueue[Waiting | Callable[[], None]] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """Begin to wait."""
+        threading.Thread(target=self._collect, name="confab-answers", daemon=True).start()
+
+    # --- on the console's thread ------------------------------------------------------------------------------------
+
+    def expect(self, receipt: Receipt, then: Callable[[int], None], line: str = "") -> None:
+        """Call `then` with the sequence once accepted; say so when refused, giving `line` back."""
+        waiting = Waiting(receipt, then, line)
+        self._open[id(waiting)] = waiting
+        self._queue.put(waiting)
+
+    def ask(self, question: Callable[[], T], then: Callable[[T], None]) -> None:
+        """Ask the broker something beside the console; then show it, or why there is no answer."""
+
+        def run() -> None:
+            try:
+                answer = question()
+            except (ClientError, MessageError, TimeoutError) as error:
+                self._post(partial(asked, self._listener.refuse, error))
+            except Exception as error:
+                self._post(partial(asked, self._listener.fail, error))
+            else:
+                self._post(partial(asked, then, answer))
+
+        def asked(react: Callable[[Any], None], outcome: Any) -> None:
+            self._asking -= 1
+            react(outcome)
+            self._check_end()
+
+        self._asking += 1
+        threading.Thread(target=run, name="confab-question", daemon=True).start()
+
+    def after(self, reached: Callable[[], None]) -> None:
+        """Call this once all that was said before is answered, and the answers are shown."""
+        self._queue.put(reached)
+
+    def when_idle(self, ended: Callable[[], None]) -> None:
+        """Call this once nothing is on its way any more."""
+        self._ended = ended
+        self._check_end()
+
+    def open_lines(self) -> list[str]:
+        """The lines without an answer."""
+        return [waiting.line for waiting in self._open.values() if waiting.line]
+
+    def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
+        if isinstance(outcome, int):
+            del self._open[id(waiting)]
+            waiting.then(outcome)
+        elif isinstance(outcome, Rejected):
+            del self._open[id(waiting)]
+            self._listener.refuse(outcome, waiting.line)
+        # else the client was closed: the line stays open, and leaving tells so
+        self._check_end()
+
+    def _check_end(self) -> None:
+        if self._ended and not self._open and not self._asking:
+            self._ended()
+
+    # --- on the waiting thread --------------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Wait for the answers, in the order in which the commands were given."""
+        while True:
+            match self._queue.get():
+                case Waiting() as waiting:
+                    self._post(partial(self._answered, waiting, self._outcome(waiting.receipt)))
+                case reached:
+                    self._post(reached)
+
+    def _outcome(self, receipt: Receipt) -> int | ClientError:
+        pause = threading.Event()
+        while True:
+            try:
+                return receipt.wait()
+            except ClientError as error:
+                if receipt.done or not isinstance(error, Rejected):
+                    return error
+            pause.wait(RETRY_SECONDS)  # the nick is refused: this stays on its way until another is found

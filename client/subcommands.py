@@ -1,0 +1,208 @@
+"""The subcommands of `confab` in one table: the options each takes, and how it runs. Prints and maps no errors.
+
+What a subcommand needs is imported when it runs: a one-shot command must start fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from messages import GENERAL, HISTORY_PAGE, parse_address
+
+from .exits import ACCEPTED
+from .targets import default_nick, read_target
+
+TIMEOUT_SECONDS = 5.0  # for a one-shot command to connect and be answered
+
+
+class UsageError(Exception):
+    """The arguments make no sense; the text is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """One row of the table: how it reads its arguments, and what it does."""
+
+    help: str
+    words: str  # its positional arguments, as the usage line shows them
+    prepare: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+# --- options -------------------------------------------------------------------------------------------------------
+
+
+def _reach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", metavar="ADDRESS", help="invite or address (else CONFAB_BROKER, else the one here)")
+    parser.add_argument(
+        "--home", metavar="FOLDER", help="where keys are kept (else CONFAB_HOME, else the user's data folder)"
+    )
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--as", dest="nick", metavar="NICK", help="who speaks (else CONFAB_NICK, else your user name)")
+    _reach(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
+    parser.add_argument(
+        "--timeout", type=_seconds, metavar="SECONDS", help=f"give up after this long ({TIMEOUT_SECONDS:g})"
+    )
+
+
+def _announcing(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--title", default="", help="a title for the panel")
+    parser.add_argument("--priority", choices=("low", "normal", "high", "urgent"), default="normal")
+    parser.add_argument("--to", metavar="TARGET", default="*", help="@nick or '#room' instead of everyone")
+
+
+def _remembering(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "--limit", type=_count, default=50, metavar="N", help=f"how many messages, at most {HISTORY_PAGE}"
+    )
+    parser.add_argument("--before", type=_count, metavar="SEQ", help="only those before this sequence number")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e7:
+        raise argparse.ArgumentTypeError(f"{text} is no time to wait: give seconds above 0")
+    return seconds
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+def open_client(options: argparse.Namespace, *, receive: bool = False, quiet: bool = True) -> Any:
+    """A Client as the options ask for; typed loosely so that this module need not import it."""
+    from .client import Client
+
+    if options.broker:
+        parse_address(options.broker)  # a typing error is the usage's fault, not the network's
+    return Client(
+        options.nick or default_nick(), broker=options.broker, home=options.home, receive=receive, quiet=quiet
+    )
+
+
+def _text(words: list[str]) -> str:
+    """The text of a message: the arguments, else standard input when that is a pipe or a file."""
+    from .oneshot import read_stdin
+
+    if words:
+        return " ".join(words)
+    text = read_stdin()
+    if text is None:
+        raise UsageError("There is no text: give it as an argument, or through a pipe.")
+    return text
+
+
+def _take_target(words: list[str]) -> tuple[str, list[str]]:
+    if not words:
+        raise UsageError(f"Whom is it for? Give @nick, '{GENERAL}' or all (a # must be quoted in most shells).")
+    return read_target(words[0]), words[1:]
+
+
+def _no_words(options: argparse.Namespace) -> None:
+    if options.words:
+        raise UsageError(f"{options.command} takes no arguments.")
+
+
+def _patience(options: argparse.Namespace) -> float:
+    return options.timeout or TIMEOUT_SECONDS
+
+
+def _announce(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    text, to = _text(options.words), read_target(options.to)
+    with open_client(options) as chat:
+        oneshot.announce(
+            chat,
+            oneshot.Out(as_json=options.json),
+            text,
+            title=options.title,
+            priority=options.priority,
+            to=to,
+            timeout=_patience(options),
+        )
+    return ACCEPTED
+
+
+def _send(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    target, words = _take_target(options.words)
+    text = _text(words)
+    with open_client(options) as chat:
+        oneshot.send(chat, oneshot.Out(as_json=options.json), target, text, timeout=_patience(options))
+    return ACCEPTED
+
+
+def _who(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    _no_words(options)
+    with open_client(options) as chat:
+        oneshot.who(chat, oneshot.Out(as_json=options.json), timeout=_patience(options))
+    return ACCEPTED
+
+
+def _rooms(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    _no_words(options)
+    with open_client(options) as chat:
+        oneshot.rooms(chat, oneshot.Out(as_json=options.json), timeout=_patience(options))
+    return ACCEPTED
+
+
+def _history(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    target, words = _take_target(options.words)
+    if words:
+        raise UsageError("history takes one target.")
+    with open_client(options) as chat:
+        out = oneshot.Out(as_json=options.json)
+        oneshot.history(chat, out, target, limit=options.limit, before=options.before, timeout=_patience(options))
+    return ACCEPTED
+
+
+def _tail(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    targets = [read_target(word) for word in options.words]
+    with open_client(options, receive=True) as chat:
+        out = oneshot.Out(as_json=options.json)
+        oneshot.tail(chat, out, targets, connect=_patience(options), silence=options.timeout)
+    return ACCEPTED
+
+
+def _chat(options: argparse.Namespace) -> int:
+    from .console import app
+
+    if len(options.words) > 1:
+        raise UsageError("chat takes one nick.")
+    options.nick = options.words[0].removeprefix("@") if options.words else default_nick()
+    return app.run(open_client(options, receive=True, quiet=False))
+
+
+COMMANDS = {
+    "chat": Subcommand("talk: the console", "[NICK]", _reach, _chat),
+    "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
+    "send": Subcommand("send a message", "TARGET [TEXT ...]", _common, _send),
+    "who": Subcommand("who is online", "", _common, _who),
+    "rooms": Subcommand("which rooms there are", "", _common, _rooms),
+    "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
+    "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", _common, _tail),
+}
