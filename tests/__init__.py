@@ -1,0 +1,1 @@
+"""Tests: transcripts over a fake wire and clock; real sockets and processes only end to end."""

@@ -327,7 +327,7 @@ def test_a_slow_reader_is_fed_from_the_log_and_nobody_else_waits(wire):
 
 
 def test_a_choked_session_keeps_its_answers(wire):
-    alice, bob = wire.connect("alice"), wire.connect("bob")
+    _alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.hear()
     bob.full = True
     bob.say(Post(1, "@alice", "hi"), Who(2))
@@ -461,7 +461,7 @@ def test_entering_and_leaving_a_room_is_told_to_those_in_it(wire):
     bob.say(Join(1, "ops"))
     assert alice.hear() == [RoomChange("#ops", "bob", True)]
     bob.hear()
-    assert [type(event) for event in bob.say(Leave(2, "#ops"))][0] is Accepted
+    assert isinstance(bob.say(Leave(2, "#ops"))[0], Accepted)
     assert alice.hear() == [RoomChange("#ops", "bob", False)]
     assert carol.hear() == []
     assert [event.code for event in bob.say(Leave(3, "#ops"))] == ["not_in_room"]
