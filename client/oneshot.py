@@ -177,7 +177,7 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
                 raise Rejected(code, text)
             case _:
                 pass
-    raise TimeoutError(f"Nothing came for {silence:g} seconds." if silence is not None else "The stream has ended.")
+    raise TimeoutError(f"Nothing came for {silence:g} s." if silence is not None else "The stream has ended.")
 
 
 def _conversations(item: Message, me: str) -> set[str]:
