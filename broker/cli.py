@@ -9,8 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from messages import DEFAULT_ENDPOINT, Address, Home, check_nick, find_home
-from messages.errors import MessageError
+from messages import DEFAULT_ENDPOINT, Address, Home, MessageError, check_nick, find_home
 
 from . import __version__
 from .settings import Settings
@@ -52,11 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ENDPOINT",
         help=f"where to listen: tcp://ADDRESS:PORT or ipc://PATH; repeatable (default {DEFAULT_ENDPOINT})",
     )
-    parser.add_argument(
-        "--data",
-        metavar="DIR",
-        help="confab's home, the broker's part is DIR/broker (default: CONFAB_HOME, else the user's data folder)",
-    )
+    _add_data(parser, None)
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="one line per event (default text)"
     )
@@ -64,7 +59,17 @@ def _parser() -> argparse.ArgumentParser:
     admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
     admin.add_argument("action", choices=("grant", "revoke"))
     admin.add_argument("nick", metavar="NICK")
+    _add_data(admin, argparse.SUPPRESS)  # so that it may stand behind the command too
     return parser
+
+
+def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        default=default,
+        help="confab's home, the broker's part is DIR/broker (default: CONFAB_HOME, else the user's data folder)",
+    )
 
 
 def _admin(home: Home, action: str, nick: str) -> int:

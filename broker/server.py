@@ -155,7 +155,6 @@ class Server:
             match event:
                 case zmq.EVENT_ACCEPTED:
                     self._closed_early.discard(descriptor)
-                case zmq.EVENT_HANDSHAKE_SUCCEEDED:
                     self._silent[descriptor] = now + HELLO_SECONDS
                 case zmq.EVENT_DISCONNECTED:
                     self._disconnected(descriptor)

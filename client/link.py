@@ -50,7 +50,7 @@ class Link:
     def _set_options(self, address: Address, profile: Profile) -> None:
         options = {
             zmq.LINGER: 0,
-            zmq.IMMEDIATE: 1,  # queue nothing while there is no connection
+            zmq.IMMEDIATE: 0,  # 1 throws away what came but was not read when the link breaks: the broker's last words
             zmq.RECONNECT_IVL: -1,  # never by itself
             zmq.RCVHWM: 0,  # what comes is read at once; a full queue would look like silence
             zmq.SNDHWM: 0,  # bounded by the outbox's window
