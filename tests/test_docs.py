@@ -1,0 +1,168 @@
+"""What README and architecture.md say is so: links lead somewhere, lines are the right ones, examples run.
+
+`python -m tests.test_docs` puts the line numbers in docs/architecture.md right.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from client import Client, exits
+from client.cli import COMMANDS
+from client.console.commands import TABLE
+
+from .processes import DEADLINE, TREE, environment, running_broker
+
+DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/architecture.md", "messages/PROTOCOL.md")
+ARCHITECTURE = TREE / "docs" / "architecture.md"
+README = (TREE / "README.md").read_text("utf-8")
+LINE = re.compile(r"\[`(?P<name>[\w.]+)`\]\((?P<path>[^)#]+\.py)#L(?P<line>\d+)\)")
+FOLLOWS = ("confab chat", "confab tail")  # do not end by themselves soon
+NOT_HERE = ("export ", "make ", ".venv/bin/")  # steer a shell, set up, or need a tree of their own
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks in this language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every line of the README's shell blocks."""
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+def definitions(path: Path) -> dict[str, int]:
+    """The line of each class, function and method in a module; methods as Class.name."""
+    found: dict[str, int] = {}
+
+    def look(nodes: list[ast.stmt], prefix: str) -> None:
+        for node in nodes:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                found[prefix + node.name] = node.lineno
+            if isinstance(node, ast.ClassDef):
+                look(node.body, f"{node.name}.")
+
+    look(ast.parse(path.read_text("utf-8")).body, "")
+    return found
+
+
+def right_line(link: re.Match[str]) -> int | None:
+    """Where what a link names really is."""
+    return definitions((ARCHITECTURE.parent / link["path"]).resolve()).get(link["name"])
+
+
+@pytest.mark.parametrize("link", list(LINE.finditer(ARCHITECTURE.read_text("utf-8"))), ids=lambda link: link["name"])
+def test_lines(link: re.Match[str]) -> None:
+    """Every link to a line leads to what it names (else: python -m tests.test_docs)."""
+    assert int(link["line"]) == right_line(link)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links(document: str) -> None:
+    """Every link inside the tree leads somewhere, and none leads out of it to a machine's own path."""
+    text = (TREE / document).read_text("utf-8")
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)", text):
+        path = ((TREE / document).parent / target).resolve() if target else TREE / document
+        assert path.exists(), target
+        assert path.is_relative_to(TREE)
+        if path.suffix == ".md" and anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+
+
+@pytest.mark.parametrize("line", commands())
+def test_readme_names_what_there_is(line: str) -> None:
+    """Every make target, confab subcommand and broker command in the README exists."""
+    words = shlex.split(line.split("| ")[-1])
+    match words:
+        case ["make", target, *_]:
+            assert re.search(rf"^{target}:.*##", (TREE / "Makefile").read_text("utf-8"), re.MULTILINE)
+        case ["confab", command, *_]:
+            assert command in COMMANDS
+        case [".venv/bin/confab-broker", *arguments]:
+            run = [sys.executable, "-m", "broker", *arguments, "--help"]
+            subprocess.run(run, cwd=TREE, env=environment(), check=True, capture_output=True, timeout=DEADLINE)
+        case _:
+            assert words[0] == "export"
+
+
+def test_readme_shell(tmp_path: Path) -> None:
+    """The README's one-shot commands run as they stand there, and are accepted."""
+    here = Path(sys.executable).parent
+    lines = [line for line in commands() if not any(map(line.lstrip().startswith, NOT_HERE + FOLLOWS))]
+    assert len(lines) > 5
+    with running_broker(tmp_path), Client("bob", home=tmp_path) as bob:
+        bob.wait_connected(DEADLINE)
+        for line in lines:
+            run = subprocess.run(
+                ["bash", "-ec", f"set -o pipefail\n{line}"],
+                env=environment(CONFAB_HOME=str(tmp_path), PATH=f"{here}{os.pathsep}{os.environ['PATH']}"),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE,
+                check=False,
+            )
+            assert run.returncode == 0, f"{line}\n{run.stderr}"
+        said = [message.body for message, _ in zip(bob.messages(DEADLINE), range(3), strict=False)]
+    assert said[:2] == ["Deploy at five", "your build is ready"]
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_readme_python(block: str, tmp_path: Path) -> None:
+    """The README's Python runs as it stands there."""
+    script = tmp_path / "example.py"
+    script.write_text(block, "utf-8")
+    with running_broker(tmp_path), Client("bob", home=tmp_path) as bob:
+        bob.wait_connected(DEADLINE)
+        process = subprocess.Popen(
+            [sys.executable, str(script)],
+            env=environment(CONFAB_HOME=str(tmp_path)),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            heard = bob.messages(DEADLINE)
+            assert (next(heard).target, next(heard).kind) == ("#general", "announcement")
+            bob.send("#general", "ops: stop").wait(DEADLINE)
+            out, _ = process.communicate(timeout=DEADLINE)
+        finally:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 0
+    assert re.fullmatch(r"accepted as number \d+\n\d+ bob #general ops: stop\n", out)
+
+
+def test_readme_console_commands() -> None:
+    """The README's table has every command of the console, under all its names."""
+    table = set(re.findall(r"`([^`]+)`", README[README.index("## In the console") : README.index("## Across")]))
+    for command in TABLE:
+        for name in command.names:
+            assert any(cell == name or cell.startswith(f"{name} ") for cell in table), name
+
+
+def test_readme_exit_codes() -> None:
+    """The README's table of exit codes is that of the program."""
+    table = {int(code) for code in re.findall(r"^\| (\d) \| ", README, re.MULTILINE)}
+    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    assert table == {code for code in codes if code < 126}  # shells use the others for signals
+
+
+def main() -> None:
+    """Write the right line numbers into architecture.md; what is not found stays, for the test to say."""
+    text = ARCHITECTURE.read_text("utf-8")
+    ARCHITECTURE.write_text(
+        LINE.sub(lambda link: f"[`{link['name']}`]({link['path']}#L{right_line(link) or link['line']})", text), "utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
