@@ -78,7 +78,7 @@ def _work(work: Work, pipe: Connection, args: Sequence[object]) -> None:
         for value in work(*args):
             pipe.send(("", value))
             pipe.recv()
-    except (EOFError, BrokenPipeError):
+    except (EOFError, ConnectionError):
         return  # the parent has what it wanted
     except Exception:
         pipe.send((traceback.format_exc(), None))
