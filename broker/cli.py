@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from messages import DEFAULT_ENDPOINT, Address, Home, MessageError, check_nick, find_home
 
@@ -28,8 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .sockets import BindError
 
     try:
-        if arguments.command == "admin":
-            return _admin(home, arguments.action, arguments.nick)
+        match arguments.command:
+            case "admin":
+                return _admin(home, arguments.action, arguments.nick)
+            case "verify":
+                return _verify(home)
+            case "backup":
+                return _backup(home, arguments.file)
+            case "restore":
+                return _restore(home, arguments.file)
+            case "export":
+                return _export(home)
         bind = tuple(arguments.bind or (DEFAULT_ENDPOINT,))
         return _run(Settings(home=home, bind=bind, log_format=arguments.log_format))
     except (FolderError, KeyFileError, LogError, OperatorError, BindError, MessageError) as error:
@@ -59,7 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
     admin.add_argument("action", choices=("grant", "revoke"))
     admin.add_argument("nick", metavar="NICK")
-    _add_data(admin, argparse.SUPPRESS)  # so that it may stand behind the command too
+    verify = commands.add_parser(
+        "verify", help="check the whole log against its chain of digests; exit 1 if it is broken"
+    )
+    backup = commands.add_parser("backup", help="copy log and key to a file, of one moment; the broker may be running")
+    backup.add_argument("file", metavar="FILE", type=Path)
+    restore = commands.add_parser("restore", help="put a backup into an empty home, after verifying it")
+    restore.add_argument("file", metavar="FILE", type=Path)
+    export = commands.add_parser("export", help="print every message, private ones too, as one JSON object a line")
+    for command in (admin, verify, backup, restore, export):
+        _add_data(command, argparse.SUPPRESS)  # so that it may stand behind the command too
     return parser
 
 
@@ -77,6 +96,41 @@ def _admin(home: Home, action: str, nick: str) -> int:
 
     operator.grant(home, check_nick(nick), admin=action == "grant")
     print(f"{nick} is {'now an admin' if action == 'grant' else 'an admin no longer'}.")
+    return 0
+
+
+def _verify(home: Home) -> int:
+    from . import upkeep
+
+    verdict = upkeep.verify(home.broker / "log.db")
+    print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")
+    if not verdict.problem:
+        return 0
+    print(f"confab-broker: {verdict.problem}", file=sys.stderr)
+    return EXIT_FAILED
+
+
+def _backup(home: Home, file: Path) -> int:
+    from . import upkeep
+
+    head = upkeep.backup(home, file)
+    print(f"{file} holds the log up to sequence {head}, and the broker's secret key: keep it as you keep a password.")
+    return 0
+
+
+def _restore(home: Home, file: Path) -> int:
+    from . import upkeep
+
+    verdict = upkeep.restore(home, file)
+    print(f"{home.broker} holds the {verdict.entries} entries of {file}, and its key: invites stay as they were.")
+    return 0
+
+
+def _export(home: Home) -> int:
+    from . import upkeep
+
+    for line in upkeep.export(home.broker / "log.db"):
+        print(line)
     return 0
 
 

@@ -23,10 +23,10 @@ class KeyPair:
     secret: bytes
 
 
-def load_or_make(path: Path) -> KeyPair:
-    """Read the key pair at `path`, or make one there. Raises KeyFileError and leaves a damaged file alone."""
+def load_or_make(path: Path, given: KeyPair | None = None) -> KeyPair:
+    """Read the key pair at `path`, or put `given`, else a new one, there. Raises KeyFileError; a damaged file stays."""
     try:
-        return _load(path) if path.exists() else _make(path)
+        return _load(path) if path.exists() else _store(path, given or _make())
     except OSError as error:
         raise KeyFileError(f"The key file {path} cannot be read or made: {error.strerror}.") from error
 
@@ -46,9 +46,12 @@ def _load(path: Path) -> KeyPair:
     return pair
 
 
-def _make(path: Path) -> KeyPair:
+def _make() -> KeyPair:
     public, secret = (z85.decode(key) for key in zmq.curve_keypair())
-    pair = KeyPair(public, secret)
+    return KeyPair(public, secret)
+
+
+def _store(path: Path, pair: KeyPair) -> KeyPair:
     part = path.with_suffix(".part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

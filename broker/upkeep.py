@@ -1,0 +1,172 @@
+"""Looking after a log from outside: verify, back up, restore, export. Runs beside a running broker, in its own process.
+
+Reads through a connection of its own, in one transaction, so that what it sees is one moment of the log. A backup is
+the log's file with the broker's key pair inside: all that a restore needs, and as secret as the key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from messages import Home
+
+from .entries import Announced, AnyEntry, Posted
+from .folder import Folder
+from .keys import KeyPair, load_or_make
+from .log import FORMAT, LogError, chain
+from .state import Snapshot, State
+
+_decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: how far the log is whole, and the first thing that is wrong."""
+
+    segments: int
+    entries: int
+    problem: str = ""  # empty: everything holds
+
+
+def verify(path: Path) -> Verdict:
+    """Check every segment against its digest, its place and its meaning, and the snapshot against the log."""
+    segments = entries = 0
+    try:
+        with _reading(path) as db:
+            state, snapshot = State(), _snapshot(db)
+            digest, expected = bytes(32), 1
+            for first, count, at, blob, stored in db.execute("SELECT * FROM segment ORDER BY first"):
+                digest = chain(digest, first, at, blob)
+                problem = _segment_problem(first, count, blob, expected, digest == stored)
+                if problem:
+                    return Verdict(segments, entries, problem)
+                decoded = _decode.decode(blob)
+                for seq, entry in enumerate(decoded, first):
+                    state.apply(seq, entry)
+                    if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
+                        return Verdict(segments, entries, f"The snapshot at {seq} is not what the log amounts to.")
+                segments, entries, expected = segments + 1, entries + count, first + count
+            if snapshot is not None and snapshot.seq > state.seq:
+                problem = f"The log ends at {state.seq}, but a snapshot knows {snapshot.seq}: the end of it is lost."
+                return Verdict(segments, entries, problem)
+    except (LogError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        return Verdict(segments, entries, f"Behind sequence {entries} the log cannot be read: {error}.")
+    return Verdict(segments, entries)
+
+
+def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained: bool) -> str:
+    if first != expected:
+        return f"Sequence {expected} is missing; the next one there is {first}."
+    if not chained:
+        return f"The segment from sequence {first} on is not what was committed: its digest does not follow."
+    if len(_decode.decode(blob)) != count:
+        return f"The segment from sequence {first} on does not hold the {count} entries it says."
+    return ""
+
+
+def _snapshot(db: sqlite3.Connection) -> Snapshot | None:
+    row = db.execute("SELECT state FROM snapshot").fetchone()
+    return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
+
+
+def backup(home: Home, target: Path) -> int:
+    """Write a consistent copy of log and key to `target`; returns its head. Raises LogError and never overwrites."""
+    keys = load_or_make(home.broker / "key.json")
+    if target.exists():
+        raise LogError(f"{target} exists; a backup overwrites nothing.")
+    draft = target.with_name(f"{target.name}.part")
+    try:
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with _reading(home.broker / "log.db") as source, contextlib.closing(sqlite3.connect(draft)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, whole in itself
+            copy.execute("CREATE TABLE key (public BLOB NOT NULL, secret BLOB NOT NULL)")
+            copy.execute("INSERT INTO key VALUES (?, ?)", (keys.public, keys.secret))
+            copy.commit()
+            head: int = copy.execute("SELECT coalesce(max(first + count - 1), 0) FROM segment").fetchone()[0]
+        _sync(draft)
+        draft.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        draft.unlink(missing_ok=True)
+        raise LogError(f"The backup to {target} failed: {error}. Nothing was left there.") from error
+    return head
+
+
+def restore(home: Home, source: Path) -> Verdict:
+    """Put a backup into an empty home, after verifying it. Raises LogError, FolderError; never overwrites."""
+    if not source.is_file():
+        raise LogError(f"There is no backup {source}.")
+    verdict = verify(source)
+    if verdict.problem:
+        raise LogError(f"{source} is no whole backup, nothing was restored. {verdict.problem}")
+    folder = Folder(home)
+    try:
+        for path in (folder.key_file, folder.log_file):
+            if path.exists():
+                raise LogError(f"{path} exists; a restore overwrites nothing. Choose an empty --data.")
+        _place(folder, source)
+    except (sqlite3.Error, OSError) as error:
+        raise LogError(f"{source} cannot be restored: {error}.") from error
+    finally:
+        folder.close()
+    return verdict
+
+
+def _place(folder: Folder, source: Path) -> None:
+    draft = folder.log_file.with_suffix(".part")
+    with _reading(source) as backup, contextlib.closing(sqlite3.connect(draft)) as copy:
+        public, secret = backup.execute("SELECT public, secret FROM key").fetchone()
+        backup.backup(copy)
+        copy.execute("DROP TABLE key")
+        copy.execute("VACUUM")  # so that the secret is not left in a free page
+    _sync(draft)
+    load_or_make(folder.key_file, KeyPair(public, secret))
+    draft.rename(folder.log_file)
+
+
+def export(path: Path) -> Iterator[str]:
+    """Yield every message of the log as one JSON object a line. Raises LogError."""
+    try:
+        with _reading(path) as db:
+            for first, at, blob in db.execute("SELECT first, at, entries FROM segment ORDER BY first"):
+                for seq, entry in enumerate(_decode.decode(blob), first):
+                    if isinstance(entry, (Posted, Announced)):
+                        yield _line(seq, at, entry)
+    except (sqlite3.Error, msgspec.DecodeError) as error:
+        raise LogError(f"The log {path} cannot be read to its end: {error}.") from error
+
+
+def _line(seq: int, at: int, entry: Posted | Announced) -> str:
+    line: dict[str, object] = {"seq": seq, "at": at, "from": entry.sender, "to": entry.target}
+    line |= {"kind": "text" if isinstance(entry, Posted) else "announcement", "body": entry.body}
+    if isinstance(entry, Announced):
+        line |= {"title": entry.title, "priority": entry.priority}
+    return json.dumps(line, ensure_ascii=False)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """One moment of a log, or of a backup of one."""
+    if not path.is_file():
+        raise LogError(f"There is no log {path}.")
+    with contextlib.closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    ) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT:
+            raise LogError(f"{path} is of format {version}, this version reads {FORMAT}.")
+        db.execute("BEGIN")
+        yield db
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

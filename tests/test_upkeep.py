@@ -1,0 +1,156 @@
+"""Looking after a log: what verify finds, and that a backup is all that a restore needs."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from broker import upkeep
+from broker.folder import Folder
+from broker.keys import load_or_make
+from broker.log import Log, LogError
+from messages import Announce, Home, Join, Post
+
+from .wire import Wire
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home whose broker took forty segments and stored a snapshot in between."""
+    home = Home(tmp_path / "home")
+    folder = Folder(home)
+    load_or_make(folder.key_file)
+    log = Log(folder.log_file)
+    wire = Wire(log)
+    alice, _bob = wire.connect("alice"), wire.connect("bob")
+    for number in range(1, 33):
+        alice.say(Post(number, "@bob" if number % 2 else "#general", f"message {number} " + "x" * number))
+        if number == 20:
+            wire.core.store_snapshot()
+    alice.say(Join(40, "#ops"), Announce(41, "*", "Deploy at five", "CI", "high"))
+    log.close()
+    folder.close()
+    return home
+
+
+def log_of(home: Home) -> Path:
+    return home.broker / "log.db"
+
+
+def alter(path: Path, statement: str) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+
+
+def test_a_whole_log_is_found_whole(home):
+    assert upkeep.verify(log_of(home)) == upkeep.Verdict(36, 40)
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("DELETE FROM segment WHERE first = 20", "Sequence 20 is missing"),
+        ("DELETE FROM segment WHERE first > 25", "the end of it is lost"),
+        ("UPDATE segment SET at = at + 1 WHERE first = 20", "not what was committed"),
+        (
+            "UPDATE segment SET entries = (SELECT entries FROM segment WHERE first = 21) WHERE first = 20",
+            "not what was",
+        ),
+        ("UPDATE segment SET digest = zeroblob(32) WHERE first = 20", "not what was committed"),
+        ("UPDATE snapshot SET state = (SELECT state FROM snapshot) || x'00'", "cannot be read"),
+        ("DROP TABLE segment", "cannot be read"),
+    ],
+)
+def test_loss_alteration_and_reordering_are_found(home, statement, says):
+    if "first > 25" in statement:  # the end of a log is vouched for by the snapshot alone
+        statement = "DELETE FROM segment WHERE first > 15"
+    alter(log_of(home), statement)
+    assert says in upkeep.verify(log_of(home)).problem
+
+
+def test_without_the_chain_an_alteration_goes_unseen(home, monkeypatch):
+    """The negative control of the digests."""
+    path = log_of(home)
+    with sqlite3.connect(path) as db:
+        stored = dict(db.execute("SELECT first, digest FROM segment").fetchall())
+        altered = (
+            db.execute("SELECT entries FROM segment WHERE first = 20").fetchone()[0].replace(b"message", b"massage")
+        )
+        db.execute("UPDATE segment SET entries = ? WHERE first = 20", (altered,))
+    db.close()
+    assert upkeep.verify(path).problem
+    monkeypatch.setattr(upkeep, "chain", lambda _previous, first, _at, _blob: stored[first])
+    assert not upkeep.verify(path).problem
+
+
+def test_flipped_bits_are_detected_or_change_nothing(home, tmp_path):
+    whole = list(upkeep.export(log_of(home)))
+    content = log_of(home).read_bytes()
+    dice = random.Random(7)
+    found = 0
+    for number in range(60):
+        damaged = bytearray(content)
+        damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
+        path = tmp_path / f"damaged-{number}.db"
+        path.write_bytes(damaged)
+        if upkeep.verify(path).problem:
+            found += 1
+        else:
+            assert list(upkeep.export(path)) == whole
+    assert found > 10
+
+
+def test_a_backup_restores_everything_into_an_empty_home(home, tmp_path):
+    copy = tmp_path / "backup"
+    assert upkeep.backup(home, copy) == 40
+    assert copy.stat().st_mode & 0o777 == 0o600
+    elsewhere = Home(tmp_path / "elsewhere")
+    assert upkeep.restore(elsewhere, copy).entries == 40
+    assert list(upkeep.export(log_of(elsewhere))) == list(upkeep.export(log_of(home)))
+    secret = load_or_make(home.broker / "key.json")
+    assert load_or_make(elsewhere.broker / "key.json") == secret
+    assert secret.secret not in log_of(elsewhere).read_bytes()
+    log = Log(log_of(elsewhere))
+    assert Wire(log).connect("alice", after=0).hear()[0].resumed, "the restored log serves"
+    log.close()
+
+
+def test_nothing_is_overwritten(home, tmp_path):
+    copy = tmp_path / "backup"
+    copy.write_text("mine")
+    with pytest.raises(LogError, match="overwrites nothing"):
+        upkeep.backup(home, copy)
+    assert copy.read_text() == "mine"
+    upkeep.backup(home, tmp_path / "second")
+    before = log_of(home).read_bytes()
+    with pytest.raises(LogError, match="overwrites nothing"):
+        upkeep.restore(home, tmp_path / "second")
+    assert log_of(home).read_bytes() == before
+
+
+def test_a_broken_backup_is_not_restored(home, tmp_path):
+    copy = tmp_path / "backup"
+    upkeep.backup(home, copy)
+    alter(copy, "UPDATE segment SET at = at + 1 WHERE first = 20")
+    with pytest.raises(LogError, match="nothing was restored"):
+        upkeep.restore(Home(tmp_path / "elsewhere"), copy)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_export_is_one_object_a_message(home):
+    lines = [json.loads(line) for line in upkeep.export(log_of(home))]
+    assert len(lines) == 33
+    assert lines[0] | {"at": 0} == {
+        "seq": 7,
+        "at": 0,
+        "from": "alice",
+        "to": "@bob",
+        "kind": "text",
+        "body": lines[0]["body"],
+    }
+    assert lines[-1]["title"] == "CI"
