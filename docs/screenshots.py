@@ -63,11 +63,16 @@ class Stage:
             command, env=self.environment, check=True, capture_output=True, text=True, timeout=DEADLINE_SECONDS
         ).stdout
 
-    def confab(self, *arguments: str) -> None:
-        """Run a one-shot command, as a script would."""
-        command = [sys.executable, "-m", "client", *arguments]
+    def run(self, package: str, *arguments: str) -> None:
+        """Run a one-shot command to its end, as a script would."""
         subprocess.run(
-            command, env=self.environment, cwd=TREE, check=True, timeout=DEADLINE_SECONDS, stdin=subprocess.DEVNULL
+            [sys.executable, "-m", package, *arguments],
+            env=self.environment,
+            cwd=TREE,
+            check=True,
+            timeout=DEADLINE_SECONDS,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
 
     def end(self) -> None:
@@ -86,6 +91,7 @@ class Stage:
     def neutral(self, text: str) -> str:
         """Text of a screen without what belongs to this machine or this run."""
         text = text.replace(str(self.home), SHOWN_HOME).replace(f":{self.port}", f":{SHOWN_PORT}")
+        text = re.sub(r"(?<![\d:])(\d\d:\d\d):\d\d", r"\1:00", text)
         return re.sub(r"(?<=/)[\w-]{43}(?![\w-])", SHOWN_KEY, text)
 
 
@@ -126,9 +132,20 @@ class Screen:
         """What the screen shows, without colours."""
         return self._stage.tmux("capture-pane", "-p", "-t", self._name)
 
+    def _settled(self) -> str:
+        """What the screen shows, in colour, once two looks at it are the same."""
+        looks = [""]
+
+        def settled() -> bool:
+            looks.append(self._stage.tmux("capture-pane", "-e", "-p", "-t", self._name))
+            return looks[-1] == looks[-2]
+
+        wait_until(settled, lambda: f"{self._name} never stood still.")
+        return looks[-1]
+
     def picture(self, first: str = "") -> Text:
         """What the screen shows, in colour, from the line with `first` on."""
-        lines = self._stage.neutral(self._stage.tmux("capture-pane", "-e", "-p", "-t", self._name)).rstrip().split("\n")
+        lines = self._stage.neutral(self._settled()).rstrip().split("\n")
         start = next((index for index, line in enumerate(lines) if first in Text.from_ansi(line).plain), 0)
         return Text.from_ansi("\n".join(lines[start:]), no_wrap=True, overflow="ignore")
 
@@ -228,7 +245,7 @@ def play(on: Stage) -> None:
     alice.sees("coffee before")
     alice.type("/msg bob always").sees("always")
     bob.sees("always")
-    on.confab("announce", "--as", "ci", "--title", "Release 2.4", "--priority", "high", "Deploy at five")
+    on.run("client", "announce", "--as", "ci", "--title", "Release 2.4", "--priority", "high", "Deploy at five")
     alice.sees("Deploy at five")
     bob.sees("Deploy at five")
     alice.keys("on it, I watch the das").sees("the das")
@@ -242,15 +259,16 @@ def play(on: Stage) -> None:
 
     carol = Screen(on, "carol", python, "-m", "client", "chat", "carol", columns=88, rows=30)
     carol.sees("You are carol", "#general ›")
+    on.run("broker", "admin", "grant", "alice")
     bob.sees("carol is here").type("/away lunch until one").sees("You are away")
     carol.sees("bob is away")
     carol.type("/join #ops").sees("#ops ›")
-    carol.type("/who").sees("away: lunch")
+    carol.type("/who").sees("admin", "#general #ops")
     save("roster", "make client NICK=carol", 88, carol.picture("You are"))
 
-    on.confab("announce", "--as", "nightly", "--title", "Nightly build", "All green.")
+    on.run("client", "announce", "--as", "nightly", "--title", "Nightly build", "All green.")
     urgent = ["--priority", "urgent", "--title", "Database", "Writes fail. We are on it."]
-    on.confab("announce", "--as", "pager", *urgent)
+    on.run("client", "announce", "--as", "pager", *urgent)
     carol.sees("Writes fail")
     save("announcement", "make client NICK=carol", 88, carol.picture("ANNOUNCEMENT"))
 
