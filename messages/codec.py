@@ -6,6 +6,9 @@ apart, so that one bad command among good ones costs nothing but itself.
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Sized
 from typing import cast
 
 import msgspec
@@ -13,7 +16,7 @@ import msgspec
 from .commands import AnyCommand
 from .errors import Code, DecodeError
 from .events import AnyEvent
-from .limits import PROTOCOL
+from .limits import BATCH_COMMANDS, PROTOCOL
 
 
 class Malformed(msgspec.Struct, frozen=True, gc=False):
@@ -30,7 +33,11 @@ _command: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyComma
 _events: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(list[AnyEvent])
 _event: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
 _parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_array = msgspec.msgpack.Decoder(list)
+_name = msgspec.msgpack.Decoder(str)
+_number = msgspec.msgpack.Decoder(int)
+
+_QUOTED = re.compile(r""" (['"]).*\1""", re.DOTALL)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # all that msgspec raises for any bytes
 
 encode_commands = encode_events = _encoder.encode
 """Encode a list of commands or events as one frame; never fails on structs of this package."""
@@ -39,12 +46,16 @@ encode_commands = encode_events = _encoder.encode
 def decode_commands(frame: bytes) -> list[AnyCommand | Malformed]:
     """Decode a client's frame; what is no command stands as Malformed in its place.
 
-    Raises DecodeError when the frame is not a MessagePack array.
+    Raises DecodeError when the frame is not a MessagePack array, or one of more than BATCH_COMMANDS.
     """
     try:
-        return cast("list[AnyCommand | Malformed]", _commands.decode(frame))
-    except (msgspec.DecodeError, RecursionError):
-        return [_command_or_malformed(part) for part in _split(frame)]
+        batch = cast("list[AnyCommand | Malformed]", _commands.decode(frame))
+    except _UNREADABLE:
+        parts = _split(frame)
+        _check_length(parts)  # before anything is explained: a frame has room for a quarter of a million bad commands
+        return [_command_or_malformed(part) for part in parts]
+    _check_length(batch)
+    return batch
 
 
 def decode_events(frame: bytes) -> list[AnyEvent]:
@@ -54,34 +65,47 @@ def decode_events(frame: bytes) -> list[AnyEvent]:
     """
     try:
         return _events.decode(frame)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return [event for part in _split(frame) if (event := _event_or_none(part)) is not None]
+
+
+def _check_length(batch: Sized) -> None:
+    if len(batch) > BATCH_COMMANDS:
+        raise DecodeError(f"A frame may hold {BATCH_COMMANDS} commands, this one had {len(batch)}; none was read.")
 
 
 def _split(frame: bytes) -> list[msgspec.Raw]:
     try:
         return _parts.decode(frame)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise DecodeError("A frame must be one MessagePack array of commands or events.") from error
 
 
 def _command_or_malformed(part: msgspec.Raw) -> AnyCommand | Malformed:
     try:
         return _command.decode(part)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         return _explain(part, error)
 
 
 def _explain(part: msgspec.Raw, error: Exception) -> Malformed:
-    try:
-        fields = _array.decode(part)
-    except (msgspec.DecodeError, RecursionError):
-        return Malformed(0, Code.MALFORMED, f"This is not a command: {error}.")
-    name, number = [*fields, None, None][:2]
-    if name == "hello" and isinstance(number, int) and number != PROTOCOL:
+    """Say what is wrong, under the command's number as far as that can be read."""
+    name, number = "", 0
+    with contextlib.suppress(IndexError, *_UNREADABLE):
+        fields = _parts.decode(part)
+        number = _number.decode(fields[1])
+        name = _name.decode(fields[0])
+    if name == "hello" and number != PROTOCOL:
         return version_refusal(number)
-    whole = number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**63 else 0
-    return Malformed(whole, Code.MALFORMED, f"This is not a command of protocol {PROTOCOL}: {error}.")
+    whole = number if 0 <= number < 2**63 else 0
+    return Malformed(whole, Code.MALFORMED, f"This is not a command of protocol {PROTOCOL}: {_reason(error)}.")
+
+
+def _reason(error: Exception) -> str:
+    """What msgspec found wrong, without the value that was wrong: it may be private, or endless."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a text is not valid UTF-8"
+    return _QUOTED.sub("", str(error))
 
 
 def version_refusal(spoken: int) -> Malformed:
@@ -94,5 +118,5 @@ def version_refusal(spoken: int) -> Malformed:
 def _event_or_none(part: msgspec.Raw) -> AnyEvent | None:
     try:
         return _event.decode(part)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return None

@@ -2,8 +2,8 @@
 
 Terminals act on bytes: C0 and C1 controls move the cursor, retitle the window or set the clipboard; bidirectional
 overrides and zero-width characters make a text look like another. Here the first become visible symbols and the second
-disappear. Rich markup is no concern of this function: who prints with rich wraps text in `rich.text.Text`, which never
-reads markup.
+disappear, all but the two joiners that Persian, Indic scripts and emoji are written with. Rich markup is no concern of
+this function: who prints with rich wraps text in `rich.text.Text`, which never reads markup.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _HIDDEN = (
     0x180E,
     0xFEFF,  # Mongolian vowel separator, byte order mark
     *range(0xFFF9, 0xFFFC),  # interlinear annotation
+    *range(0x13430, 0x13440),
+    *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B),  # layout of hieroglyphs, shorthand and music
     *range(0xE0000, 0xE0080),  # tags: invisible ASCII
 )
 
