@@ -94,6 +94,26 @@ def test_readme_names_what_there_is(line: str) -> None:
             assert words[0] == "export"
 
 
+def test_readme_upkeep(tmp_path: Path) -> None:
+    """The README's commands for the log run as they stand there, in their order, beside a running broker."""
+    lines = [line for line in commands() if line.startswith(".venv/bin/confab-broker") and " admin " not in line]
+    assert len(lines) == 4
+    with running_broker(tmp_path) as broker, Client("bob", home=tmp_path) as bob:
+        bob.send("*", "hello").wait(DEADLINE)
+        for line in lines:
+            run = subprocess.run(
+                [sys.executable, "-m", "broker", *shlex.split(line)[1:]],
+                cwd=tmp_path,
+                env=environment(CONFAB_HOME=str(broker.home)),
+                capture_output=True,
+                text=True,
+                timeout=DEADLINE,
+                check=False,
+            )
+            assert run.returncode == 0, f"{line}\n{run.stderr}"
+    assert (tmp_path / "restored" / "broker").is_dir()
+
+
 def test_readme_shell(tmp_path: Path) -> None:
     """The README's one-shot commands run as they stand there, and are accepted."""
     here = Path(sys.executable).parent
