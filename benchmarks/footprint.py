@@ -13,7 +13,7 @@ def measure(repeat: int) -> Section:
     """Start the broker `repeat` times, each time with SESSIONS idle sessions."""
     start = Line("start, until it listens", milliseconds, note="with an empty folder: makes its key and its log")
     empty = Line("memory at start", size, note="resident")
-    each = Line(f"memory for each of {SESSIONS:,} idle sessions", size, note="with CURVE, in #general")
+    each = Line(f"each of {SESSIONS:,} idle sessions", size, note="with CURVE, in #general")
     for _ in range(repeat):
         with systems.confab() as running:
             before = running.server.resident_bytes()

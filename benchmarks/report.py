@@ -15,12 +15,12 @@ Format = Callable[[float], str]
 
 def rate(value: float) -> str:
     """Per second, in thousands or millions."""
-    return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{value / 1e3:.1f} k/s"
+    return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{value / 1e3:.0f} k/s"
 
 
 def milliseconds(value: float) -> str:
     """Seconds, as milliseconds."""
-    return f"{value * 1e3:.2f} ms" if value < 0.1 else f"{value * 1e3:.0f} ms"
+    return f"{value * 1e3:.2f} ms" if value < 0.01 else f"{value * 1e3:.0f} ms"
 
 
 def size(value: float) -> str:
@@ -75,17 +75,17 @@ def quantile(values: list[float], part: float) -> float:
 
 def print_report(console: Console, machine: str, sections: list[Section]) -> None:
     """Print all sections as one table."""
-    table = Table(title="confab beside its peers", caption=machine, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("what")
-    for heading in ("median", "min – max", "server CPU each"):
+    table = Table(title="confab beside its peers", caption=machine, box=box.SIMPLE_HEAD, caption_justify="left")
+    table.add_column("what", no_wrap=True)
+    for heading in ("median", "min – max", "server CPU"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("what it does", max_width=60)
+    table.add_column("with")
     for section in sections:
         table.add_row(f"[bold]{section.title}[/bold]")
         for line in section.lines:
             table.add_row(*_cells(line))
         for aim, reached in section.verdicts:
-            table.add_row(f"  [italic]{aim}[/italic]", f"[bold]{reached}[/bold]")
+            table.add_row(f"  [italic]aim: {aim}[/italic]", f"[bold]{reached}[/bold]")
         table.add_section()
     console.print(table)
 
@@ -94,5 +94,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     if not line.samples:
         return f"  {line.name}", "not here", "", "", line.note
     low, high = line.format(min(line.samples)), line.format(max(line.samples))
+    if low.split()[1] == high.split()[1]:  # one unit is enough
+        low = low.split()[0]
     cpu = f"{statistics.median(line.cpu_microseconds):.2f} µs" if line.cpu_microseconds else ""
-    return f"  {line.name}", line.format(line.median), f"{low} – {high}" if low != high else "", cpu, line.note
+    return f"  {line.name}", line.format(line.median), f"{low} – {high}", cpu, line.note

@@ -14,8 +14,8 @@ PINGS = 500
 
 def measure(repeat: int) -> Section:
     """Send PINGS messages, `repeat` times; each sample is the median or the p99 of one time."""
-    names = ("send → accepted", "send → with the other side", "SQLite commit", "fsync")
-    notes = ("with two real Clients", "the same messages", "one row, WAL, synchronous=FULL", "of 100 bytes appended")
+    names = ("send → accepted", "send → shown", "SQLite commit", "fsync")
+    notes = ("with two real Clients", "by the other Client", "one row, WAL, synchronous=FULL", "of 100 bytes appended")
     medians = [Line(f"{name}, median", milliseconds, note=note) for name, note in zip(names, notes, strict=True)]
     p99s = [Line(f"{name}, p99", milliseconds) for name in names]
     for _ in range(repeat):
