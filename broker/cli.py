@@ -190,7 +190,13 @@ def _banner(settings: Settings, listening: list[Address]) -> None:
     table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker admin grant NICK)"))
     console = Console(highlight=False)
     console.print(Panel(table, title=Text(f"confab broker {__version__}"), title_align="left", expand=False))
-    console.print(Text("Invite for other machines, to be passed on whole:", "dim"))
+    inside = all(address.endpoint.startswith(("tcp://127.", "tcp://[::1]", "ipc:")) for address in listening)
+    whom = (
+        "this machine only; --bind tcp://0.0.0.0:5577 lets others in"
+        if inside
+        else "other machines, to be passed on whole"
+    )
+    console.print(Text(f"Invite for {whom}:", "dim"))
     for invite in invites:
         console.print(Text(f"  {invite}", "cyan"), soft_wrap=True)  # never broken, so that it can be copied
     console.print()

@@ -38,6 +38,9 @@ from .sessions import Here, Peer, Session
 from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
+LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
+MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done; then the same
+COMMAND_BYTES = 128  # what a command weighs in memory besides its text
 
 
 class Core:
@@ -64,7 +67,12 @@ class Core:
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
         self._arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
+        self.spoken: dict[
+            int, int
+        ] = {}  # device id → number of its last post in this tick, of sessions that ended in it
+        self._stuck: dict[Peer, float] = {}  # took no frame: when to try again, monotonic; not listened to until then
         self._unblocked: list[Peer] = []  # have commands waiting for the next tick
+        self._lookups = LOOKUPS
         self._behind: dict[Session, None] = {}  # connected sessions that are fed from the log
         self._fed: list[Session] = []  # were fed in this tick
         self._due: list[tuple[float, int, Peer | Session | Here]] = []  # heap of deadlines
@@ -73,7 +81,7 @@ class Core:
         self.at = at  # this tick's time for people, ms since the epoch
         self.routes: dict[str, tuple[int, str]] = {}  # target as typed → id and wire form, until names change
         for account in self.state.by_nick.values():  # held over the restart: their clients are on their way back
-            here = self.here[account.id] = Here(account, account.nick, at, announced=True)
+            here = self.here[account.id] = Here(account, account.nick, at, announced=not account.quiet)
             self.schedule(here, now + LEASE_SECONDS)
 
     # --- in ----------------------------------------------------------------------------------------------------------
@@ -81,14 +89,26 @@ class Core:
     def receive(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
         """Take one frame's commands from a connection."""
         peer.heard = now
-        if peer.blocked:
-            peer.waiting.extend(commands)
-            return
+        if peer.blocked or peer in self._stuck:  # who does not listen is not listened to
+            self._wait(peer, commands)
+        else:
+            self._handle(peer, commands, now)
+
+    def _handle(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
         iterator = iter(commands)
         for command in iterator:
             requests.handle(self, peer, command, now)
             if peer.blocked:  # the rest must see what this one changed
-                peer.waiting.extend(iterator)
+                self._wait(peer, iterator)
+
+    def _wait(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
+        """Keep commands for later, and no endless amount of them."""
+        for command in commands:
+            peer.waiting.append(command)
+            peer.waiting_bytes += COMMAND_BYTES + len(getattr(command, "body", ""))
+        if peer.waiting_bytes > MAX_WAITING:
+            self.note("refused", who=self.name_of(peer), why="it sends more than it waits for")
+            self.cut.append(peer)
 
     def propose(self, entry: AnyEntry, peer: Peer | None = None) -> None:
         """Put an entry into this tick's segment; `peer` is told the outcome."""
@@ -105,11 +125,19 @@ class Core:
         peer.asked = command
         peer.blocked = True
 
-    def postpone(self, peer: Peer, command: AnyCommand) -> None:
-        """Look at a command, and all behind it, in the next tick."""
-        peer.waiting.append(command)
+    def postpone(self, peer: Peer, *commands: AnyCommand) -> None:
+        """Look at these commands, and all behind them, in the next tick."""
+        self._wait(peer, commands)
         peer.blocked = True
         self._unblocked.append(peer)
+
+    def afford(self, peer: Peer, command: AnyCommand, cost: int) -> bool:
+        """Whether a question may still be answered in this tick; if not it is asked again in the next."""
+        if self._lookups < cost:
+            self.postpone(peer, command)
+            return False
+        self._lookups -= cost
+        return True
 
     def leave(self, here: Here, reason: str) -> None:
         """A person has no session left: release the nick with this tick, unless the same key is coming in again."""
@@ -117,13 +145,19 @@ class Core:
 
     def answer(self, peer: Peer, event: AnyEvent) -> None:
         """Send one event to one connection with this tick."""
-        if not peer.gone:
+        if peer.gone:
+            return
+        if peer not in self._stuck:
             self.out.answer(peer, event)
+            return
+        peer.answers.append(event)
+        if len(peer.answers) > MAX_ANSWERS:
+            self.cut.append(peer)
 
     def refuse(self, peer: Peer, number: int, code: Code, text: str) -> None:
         """Refuse one command; nothing else of its batch is touched."""
         self.answer(peer, Rejected(number, code, text))
-        self.note("refused", who=self.name_of(peer), code=str(code), why=text)
+        self.note("refused", who=self.name_of(peer), why=text, code=str(code))
 
     def tell(self, audience: Iterable[Session], event: AnyEvent, but: Session | None = None) -> None:
         """Send an event that is not in the log; sessions fed from the log get it with their answers."""
@@ -132,8 +166,6 @@ class Core:
         for session in audience:
             if not session.live and session.feeding and session.peer is not None and session is not but:
                 self.answer(session.peer, event)
-                if len(session.peer.answers) > MAX_ANSWERS:
-                    self.cut.append(session.peer)
 
     def note(self, what: str, **fields: object) -> None:
         """Remember what happened for the broker's own log."""
@@ -153,10 +185,11 @@ class Core:
     def tick(self, now: float, at: int) -> None:
         """Do what is due, commit what was proposed, apply it, and feed those who are behind."""
         self.at = at
+        self._unstick(now)
         unblocked, self._unblocked = self._unblocked, []
         for peer in unblocked:
-            waiting, peer.waiting, peer.blocked = peer.waiting, [], False
-            self.receive(peer, waiting, now)
+            peer.blocked = False
+            self._go_on(peer, now)
         while self._due and self._due[0][0] <= now:
             effects.expire(self, heapq.heappop(self._due)[2], now)
         if self.closing and self.closing[0] <= now:
@@ -165,17 +198,33 @@ class Core:
         self._release()
         if self._entries:
             self._commit(now, at)
+        self.spoken.clear()
         if self._behind:
             self._fed = feeding.feed(self, self._behind, now)
 
+    def _unstick(self, now: float) -> None:
+        """Try again those that took no frame a while ago."""
+        for peer in [peer for peer, when in self._stuck.items() if when <= now]:
+            del self._stuck[peer]
+            self.out.again(peer)
+            if not peer.blocked:
+                self._go_on(peer, now)
+
+    def _go_on(self, peer: Peer, now: float) -> None:
+        """Take what waited; of one that is gone nothing, since the same may have come over its next connection."""
+        if not peer.gone and peer not in self._stuck:
+            waiting, peer.waiting, peer.waiting_bytes = peer.waiting, [], 0
+            self._handle(peer, waiting, now)
+
     def deadline(self, now: float) -> float | None:
         """The monotonic time of the next tick that must happen even without input; None: none."""
-        if self._unblocked or self._entries or self._leaving:
+        if self._unblocked or self._entries or self._leaving or self.out.pending:
             return now
         times = [self._due[0][0]] if self._due else []
         if self.closing:
             times.append(self.closing[0])
         times.extend(session.retry_at for session in self._behind)
+        times.extend(self._stuck.values())
         return min(times, default=None)
 
     def frames(self) -> Iterator[tuple[Peer, bytes]]:
@@ -185,6 +234,7 @@ class Core:
     def end_tick(self) -> None:
         """Forget the tick's deliveries."""
         self.out.clear()
+        self._lookups = LOOKUPS
         self.tick_head = self.log.head
         for session in self._fed:
             session.fed_from = -1
@@ -196,12 +246,13 @@ class Core:
         if session is None:
             self.cut.append(peer)  # not greeted, and already stuck
             return
-        if session.live or session in self._behind:
-            session.cursor = session.fed_from if session.fed_from >= 0 else self.tick_head
-            peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement))]
-            session.live = False
-            session.retry_at = now + feeding.RETRY_SECONDS
-            self._behind[session] = None
+        self._stuck[peer] = session.retry_at = now + feeding.RETRY_SECONDS
+        peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement))]
+        if session.fed_from >= 0:
+            session.cursor = session.fed_from
+        elif session.live:
+            session.cursor = max(session.cursor, self.tick_head)
+        self.follow(session)
 
     def schedule(self, what: Peer | Session | Here, when: float) -> None:
         """Look at something again at a monotonic time."""
@@ -258,7 +309,7 @@ class Core:
                     if entry.device != device:
                         ack = Accepted(0, 0)
                     device, to = entry.device, entry.to
-                    run = self.out.run(self.audience.of(to, entry.account), self._speaker(entry, peer))
+                    run = self.out.run(self.audience.of(to, entry.account), self._speaker(entry))
                 if isinstance(entry, Posted):
                     run.append(Message(seq, at, entry.sender, entry.target, entry.body))
                 else:
@@ -274,15 +325,18 @@ class Core:
                 if peer is not None:
                     self._decided(peer, seq, took, now)
 
-    def _speaker(self, entry: Posted | Announced, peer: Peer | None) -> Session | None:
-        """The session that is not sent its own words; a message to oneself is."""
-        return None if peer is None or entry.to == entry.account else peer.session
+    def _speaker(self, entry: Posted | Announced) -> Session | None:
+        """The device's session, be it a newer one: it is not sent its own words; a message to oneself is."""
+        here = None if entry.to == entry.account else self.here.get(entry.account)
+        return None if here is None else here.sessions.get(entry.device)
 
     def _decided(self, peer: Peer, seq: int, took: bool, now: float) -> None:
         """Answer the command behind an applied entry, and go on with what waited behind it."""
         command, peer.asked = peer.asked, None
         if command is not None and not peer.gone:
             effects.conclude(self, peer, command, seq, took, now)
+        elif isinstance(command, Hello):
+            effects.abandoned(self, peer)
         self._unblock(peer)
 
     def _unblock(self, peer: Peer) -> None:
@@ -333,6 +387,8 @@ class Core:
             return
         peer.gone = True
         peer.answers.clear()
+        peer.waiting.clear()
+        self._stuck.pop(peer, None)
         if peer.session is not None:
             effects.detach(self, peer.session, now)
 

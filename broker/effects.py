@@ -62,10 +62,24 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
             core.answer(peer, Accepted(requests.number_of(command), seq))
 
 
+def abandoned(core: Core, peer: Peer) -> None:
+    """A Hello was committed for a connection that is gone already: its nick must not stay taken by nobody."""
+    account = core.state.by_key.get(peer.key)
+    if account is not None and account.nick and account.id not in core.here:
+        here = core.here[account.id] = Here(account, account.nick, core.at)
+        core.leave(here, "the connection was lost")
+
+
 def announcement(core: Core, seq: int, at: int, entry: Announced) -> Announcement:
     """The delivery of an announcement; one that is no private matter is noted."""
     if entry.target == EVERYONE or entry.target.startswith("#"):
-        core.note("announcement", who=entry.sender, to=entry.target, title=entry.title, text=entry.body)
+        core.note(
+            "announcement",
+            who=entry.sender,
+            to="everyone" if entry.target == EVERYONE else entry.target,
+            title=entry.title,
+            text=entry.body,
+        )
     return Announcement(seq, at, entry.sender, entry.target, entry.body, entry.title, entry.priority)
 
 
@@ -127,6 +141,8 @@ def end(core: Core, session: Session, reason: str) -> None:
     if here.sessions.get(session.device.id) is not session:
         return
     del here.sessions[session.device.id]
+    if session.number > session.device.last_number:
+        core.spoken[session.device.id] = session.number
     core.forget(session)
     core.audience.changed()
     if session.peer is not None:
@@ -162,9 +178,9 @@ def _expire_peer(core: Core, peer: Peer, now: float) -> None:
     if peer.gone or peer.leaving:
         core.cut.append(peer)
     elif peer.session is None and not peer.operator and peer.opened + HELLO_SECONDS <= now:
-        text = f"No Hello came within {HELLO_SECONDS:.0f} seconds."
-        core.refuse(peer, 0, Code.HELLO_FIRST, text)
-        core.dismiss(peer, Code.HELLO_FIRST, text, now)
+        core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")
+        peer.leaving = True
+        core.schedule(peer, now + FAREWELL_SECONDS)
     elif peer.heard + LEASE_SECONDS <= now:
         core.close(peer, now)
         core.cut.append(peer)

@@ -50,6 +50,7 @@ class Named(Entry, tag="named"):
 
     key: bytes
     nick: str
+    quiet: bool  # asked for by a script that does not announce itself
 
 
 class Released(Entry, tag="released"):

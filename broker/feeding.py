@@ -18,12 +18,12 @@ from .state import Account, Device
 if TYPE_CHECKING:
     from .core import Core
 
-RETRY_SECONDS = 0.05  # a choked session is tried again after this
+RETRY_SECONDS = 0.05  # a connection that took no frame is tried again after this
 UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tried again after this
 FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions together: some 10 ms
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
-PORTION_BYTES = 256 * 1024  # and bytes of their bodies
-HISTORY_ENTRIES = 200_000  # entries looked at for one answer to History: some 100 ms; the page says where to go on
+PORTION_SIZE = 256 * 1024  # and characters of their bodies
+HISTORY_ENTRIES = 20_000  # entries looked at for one answer to History: some 10 ms; the page says where to go on
 
 
 def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
@@ -66,7 +66,7 @@ def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
             if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry):
                 events.append(delivery(seq, segment.at, entry))
                 size += len(entry.body)
-            if seq >= last or size >= PORTION_BYTES:
+            if seq >= last or size >= PORTION_SIZE:
                 return events, seq
     return events, seq
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .state import Account
 
 
+CHOICE_SECONDS = 300.0  # for a person to choose another nick, beyond the time for a Hello
+
+
 def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
     """Let a key in under the nick it asks for, or say why not."""
     if command.protocol != PROTOCOL:
@@ -60,9 +63,9 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
             core.refuse(peer, 0, Code.NICK_INVALID, str(error))
             return
         if fold(command.nick) in core.state.by_nick:
-            refuse_taken(core, peer, command.nick)
+            refuse_taken(core, peer, command.nick, now)
             return
-        entries += [Named(peer.key, command.nick), Joined(peer.key, GENERAL)]
+        entries += [Named(peer.key, command.nick, command.quiet), Joined(peer.key, GENERAL)]
     if account is None or (account.id, command.device) not in core.state.by_token:
         entries.append(Installed(peer.key, command.device))
     if entries:
@@ -71,8 +74,9 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         attach(core, peer, command, now, resumed=True)
 
 
-def refuse_taken(core: Core, peer: Peer, nick: str) -> None:
-    """Say that a nick belongs to someone else."""
+def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
+    """Say that a nick belongs to someone else, and give the person time to think of another."""
+    peer.opened = now + CHOICE_SECONDS
     core.refuse(peer, 0, Code.NICK_TAKEN, f"The nick {nick} is taken; choose another.")
 
 
@@ -80,7 +84,7 @@ def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
     """The entries of this Hello are applied: the key has the nick now, or another key was first."""
     account = core.state.by_key.get(peer.key)
     if account is None or not account.nick:
-        refuse_taken(core, peer, command.nick)
+        refuse_taken(core, peer, command.nick, now)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
 
@@ -108,7 +112,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         quiet=command.quiet,
         feeding=command.feed,
         cursor=head if command.after is None else min(command.after, head),
-        number=max(device.last_number, before.number if before else 0),  # what is proposed in this tick counts
+        number=max(device.last_number, before.number if before else core.spoken.get(device.id, 0)),
     )
     peer.session = session
     core.audience.changed()

@@ -24,6 +24,18 @@ class Note:
     fields: Mapping[str, object]
 
 
+# How a field reads in a line for people; what is not here stands by itself.
+_PHRASES = {
+    "by": "by {}",
+    "client": "with {}",
+    "code": "({})",
+    "reason": "— {}",
+    "seconds": "in {} s",
+    "text": "— {}",
+    "title": "[{}]",
+    "to": "to {}",
+    "why": "— {}",
+}
 _STYLES = {"joined": "32", "back": "32", "left": "33", "lost": "33", "refused": "31", "log": "1;31"}
 
 
@@ -35,7 +47,7 @@ def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]
     def text(note: Note) -> None:
         clock = time.strftime("%H:%M:%S")
         what = f"\x1b[{_STYLES.get(note.what, '36')}m{note.what:<12}\x1b[0m" if colour else f"{note.what:<12}"
-        said = "  ".join(_plain(name, value) for name, value in note.fields.items() if value not in ("", None))
+        said = " ".join(_phrase(name, value) for name, value in note.fields.items() if value not in ("", None))
         print(f"{clock}  {what}  {said}", file=out, flush=True)
 
     def as_json(note: Note) -> None:
@@ -45,6 +57,5 @@ def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]
     return as_json if form == "json" else text
 
 
-def _plain(name: str, value: object) -> str:
-    shown = harmless(str(value))
-    return shown if name in ("who", "text") else f"{name}: {shown}"
+def _phrase(name: str, value: object) -> str:
+    return _PHRASES.get(name, "{}").format(harmless(str(value)))

@@ -26,6 +26,16 @@ class Outbound:
         peer.answers.append(event)
         self._peers[peer] = None
 
+    def again(self, peer: Peer) -> None:
+        """Send the answers that a connection did not take before."""
+        if peer.answers:
+            self._peers[peer] = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to send that came after the last frames."""
+        return bool(self._peers or self._touched)
+
     def run(self, audience: Iterable[Session], but: Session | None = None) -> list[AnyEvent]:
         """Open a run for the sessions of `audience` that are connected and live; append events to what is returned."""
         events: list[AnyEvent] = []
@@ -41,12 +51,13 @@ class Outbound:
 
     def portion(self, session: Session, events: list[AnyEvent]) -> None:
         """Send a session what it missed."""
-        self._touched.append(session)
+        if not session.runs:
+            self._touched.append(session)
         session.runs.append(len(self._runs))
         self._runs.append(events)
 
     def frames(self) -> Iterator[tuple[Peer, bytes]]:
-        """Yield each connection's frame, then forget everything but the answers, which `sent` clears."""
+        """Yield each connection's frame; answers that were not taken come again with `again`."""
         shared: dict[tuple[int, ...], bytes] = {}
         for session in self._touched:
             peer = session.peer
@@ -80,4 +91,4 @@ class Outbound:
             session.runs.clear()
         self._touched.clear()
         self._runs.clear()
-        self._peers = {peer: None for peer in self._peers if peer.answers and not peer.gone}
+        self._peers.clear()

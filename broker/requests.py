@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from .sessions import Peer, Session
 
 
+HISTORY_COST = 16  # of the LOOKUPS of a tick: reading the log takes that much longer than a roster
+
+
 def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) -> None:
     """Carry out one command of a connection, whatever it is."""
     session = peer.session
@@ -82,9 +85,11 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case Feed():
             _feed(core, session, command)
         case Who():
-            core.answer(peer, roster.people(core, command))
+            if core.afford(peer, command, 1):
+                core.answer(peer, roster.people(core, command))
         case Rooms():
-            core.answer(peer, roster.rooms(core, session, command))
+            if core.afford(peer, command, 1):
+                core.answer(peer, roster.rooms(core, session, command))
         case History():
             _history(core, peer, session, command)
         case Away():
@@ -139,6 +144,8 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
     device, number = session.device, command.number
     if number > device.last_number:  # first seen in this very tick, over another connection: ask again after it
         core.postpone(peer, command)
+        return
+    if not core.afford(peer, command, 1):
         return
     try:
         seq = feeding.find(core.log, device, number) if number > device.last_number - RETRY_WINDOW else None
@@ -219,6 +226,8 @@ def _feed(core: Core, session: Session, command: Feed) -> None:
 
 
 def _history(core: Core, peer: Peer, session: Session, command: History) -> None:
+    if not core.afford(peer, command, HISTORY_COST):
+        return
     found = find_target(core, peer, command.number, command.to)
     if found is None:
         return
@@ -234,7 +243,8 @@ def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:
     here = session.here
     here.away = command.text
     what: Coming = "away" if command.text else "here"
-    core.tell(core.audience.everyone(), Presence(here.account.nick, what, command.text), session)
+    if here.announced:
+        core.tell(core.audience.everyone(), Presence(here.account.nick, what, command.text), session)
     core.answer(peer, Done(command.number))
 
 
@@ -254,9 +264,10 @@ def _join(core: Core, peer: Peer, session: Session, command: Join) -> None:
 
 def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
     account = session.here.account
-    room = core.state.by_room.get(fold(command.room))
+    name = command.room if command.room.startswith("#") else f"#{command.room}"
+    room = core.state.by_room.get(fold(name))
     if room is None or room.id not in account.rooms:
-        core.refuse(peer, command.number, Code.NOT_IN_ROOM, f"You are not in {command.room}.")
+        core.refuse(peer, command.number, Code.NOT_IN_ROOM, f"You are not in {name}.")
         return
     core.ask(peer, command, Left(account.id, room.id))
 
@@ -274,4 +285,4 @@ def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
     if core.state.by_nick.get(fold(command.nick), account) is not account:
         core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
         return
-    core.ask(peer, command, Named(account.key, command.nick))
+    core.ask(peer, command, Named(account.key, command.nick, account.quiet))

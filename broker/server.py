@@ -64,7 +64,8 @@ class Server:
         timeout = 0.0
         if not busy:
             now = time.monotonic()
-            due = [when for when in (self._core.deadline(now), min(self._silent.values(), default=None)) if when]
+            times = (self._core.deadline(now), min(self._silent.values(), default=None))
+            due = [when for when in times if when is not None]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
         for ready, _ in poller.poll(int(timeout)):
             if ready is self._sockets.zap:
@@ -156,6 +157,9 @@ class Server:
                 case zmq.EVENT_ACCEPTED:
                     self._closed_early.discard(descriptor)
                     self._silent[descriptor] = now + HELLO_SECONDS
+                    if len(self._silent) + len(self._by_descriptor) > self._sockets.limit:
+                        cut(descriptor)
+                        self._core.note("refused", who="a connection", why="there are too many already")
                 case zmq.EVENT_DISCONNECTED:
                     self._disconnected(descriptor)
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:

@@ -29,6 +29,7 @@ class Peer:
     asked: AnyCommand | None = None  # waits for its entries to be committed
     blocked: bool = False  # a command of this tick must be applied before the next one is looked at
     waiting: list[AnyCommand | Malformed] = field(default_factory=list)  # what came in behind it
+    waiting_bytes: int = 0  # what that weighs
     answers: list[AnyEvent] = field(default_factory=list)  # go out with the tick, in front of deliveries
 
 

@@ -48,7 +48,7 @@ class Sockets:
         """Bind everything. Raises BindError, having closed what was open."""
         # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
-        self.limit = _raise_descriptor_limit()
+        self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
         self.context = zmq.Context()
         self.context.set(zmq.MAX_SOCKETS, 1023)
         self.zap = self.context.socket(zmq.REP)

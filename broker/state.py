@@ -32,6 +32,7 @@ class Account(msgspec.Struct):
     key: bytes
     nick: str = ""  # held now; empty: none
     last_nick: str = ""  # held last, for people who speak of someone who is gone
+    quiet: bool = False  # a script's, which was never announced
     admin: bool = False
     banned: str | None = None  # the reason; None: welcome
     rooms: dict[int, int] = {}  # room id → the sequence at which it was entered
@@ -128,6 +129,7 @@ class State:
         if account.nick:
             del self.by_nick[fold(account.nick)]
         account.nick = account.last_nick = entry.nick
+        account.quiet = entry.quiet
         self.by_nick[fold(entry.nick)] = account
         return True
 

@@ -32,7 +32,6 @@ class Code(StrEnum):
     BANNED = "banned"
     KICKED = "kicked"
     REPLACED = "replaced"  # the same device connected again, and that newer connection counts
-    CLOSING = "closing"  # the broker is going down and takes nothing more
     NOT_STORED = "not_stored"  # the broker cannot write its log; nothing was accepted
     NOT_READ = "not_read"  # the broker cannot read its log at that place
     FORGOTTEN = "forgotten"  # a retry of a command which was refused or never arrived, and newer ones were accepted
