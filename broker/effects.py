@@ -21,8 +21,8 @@ from messages import (
     RoomChange,
 )
 
-from . import greeting, requests
-from .entries import Announced, AnyEntry, Joined, Left, Named, Released
+from . import greeting, moderation, requests
+from .entries import Announced, AnyEntry, Banned, Joined, Left, Named, Released
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             core.routes.clear()
             account = core.state.by_key[entry.key]
             _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
+        case Banned():  # whoever came in up to here
+            account = core.state.accounts[entry.account]
+            moderation.put_out(core, account, Code.BANNED, f"banned by {entry.by}", entry.reason, now)
         case Left() if took:
             _entered(core, entry.room, entry.account, joined=False)
 
@@ -155,6 +158,8 @@ def end(core: Core, session: Session, reason: str) -> None:
 
 def left(core: Core, here: Here, reason: str) -> None:
     """The tick is at its end and a person had no session left: a guest's nick is released, unless somebody came in."""
+    if core.here.get(here.account.id) is not here:
+        return  # released meanwhile
     if not here.sessions:
         core.propose(Released(here.account.id, reason))
     elif all(session.quiet for session in here.sessions.values()):

@@ -21,6 +21,7 @@ from messages import (
     version_refusal,
 )
 
+from . import effects
 from .entries import AnyEntry, Installed, Joined, Named
 from .sessions import Here, Session
 
@@ -51,9 +52,7 @@ def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
 def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     account = core.state.by_key.get(peer.key)
     if account is not None and account.banned is not None:
-        text = f"You are banned here: {account.banned}" if account.banned else "You are banned here."
-        core.refuse(peer, 0, Code.BANNED, text)
-        core.dismiss(peer, Code.BANNED, text, now)
+        _turn_away(core, peer, account.banned, now)
         return
     entries: list[AnyEntry] = []
     if account is None or not account.nick:
@@ -74,6 +73,12 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         attach(core, peer, command, now, resumed=True)
 
 
+def _turn_away(core: Core, peer: Peer, reason: str, now: float) -> None:
+    text = f"You are banned here: {reason}" if reason else "You are banned here."
+    core.refuse(peer, 0, Code.BANNED, text)
+    core.dismiss(peer, Code.BANNED, text, now)
+
+
 def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
     """Say that a nick belongs to someone else, and give the person time to think of another."""
     peer.opened = now + CHOICE_SECONDS
@@ -85,6 +90,9 @@ def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
     account = core.state.by_key.get(peer.key)
     if account is None or not account.nick:
         refuse_taken(core, peer, command.nick, now)
+    elif account.banned is not None:  # in the same tick
+        _turn_away(core, peer, account.banned, now)
+        effects.abandoned(core, peer)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
 

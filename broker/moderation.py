@@ -46,13 +46,12 @@ def _person(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant, account
     entries: list[AnyEntry] = []
     match command:
         case Kick():
-            _put_out(core, account, Code.KICKED, f"kicked by {by}", command.reason, now)
+            put_out(core, account, Code.KICKED, f"kicked by {by}", command.reason, now)
         case Ban():
             if account.admin and not peer.operator:
                 core.refuse(peer, command.number, Code.NOT_ALLOWED, "An admin cannot be banned; the operator can.")
                 return
-            entries = [Banned(account.id, command.reason, by)]
-            _put_out(core, account, Code.BANNED, f"banned by {by}", command.reason, now)
+            entries = [Banned(account.id, command.reason, by)]  # put out once that is committed
         case Unban():
             entries = [Unbanned(account.id, by)]
         case Grant():
@@ -64,7 +63,7 @@ def _person(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant, account
         core.ask(peer, command, *entries)
 
 
-def _put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
+def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
     """End all sessions of an account and say why; that frees its nick."""
     text = f"{what}: {why}" if why else what
     here = core.here.get(account.id)
