@@ -8,7 +8,6 @@ is the session's business, bytes and sockets are the link's.
 from __future__ import annotations
 
 import os
-import random
 import select
 import threading
 from collections.abc import Callable, Iterator
@@ -48,6 +47,8 @@ _JOIN_SECONDS = 1.0  # beyond the user's own timeout: the link's goodbye, and th
 
 def backoff() -> Iterator[float]:
     """Seconds between attempts: doubling, jittered, and in the end slow."""
+    import random  # slow to import, and a one-shot command that reaches its broker never gets here
+
     pause = _FIRST_RETRY
     while pause < _LAST_RETRY[0]:
         yield pause * random.uniform(0.5, 1.5)

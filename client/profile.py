@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,7 +85,7 @@ def _device(slot: int) -> bytes:
     except ValueError:
         device = b""
     if len(device) != 16:
-        device = secrets.token_bytes(16)
+        device = os.urandom(16)
         os.ftruncate(slot, 0)
         os.pwrite(slot, device.hex().encode() + b"\n", 0)
         os.fsync(slot)
@@ -95,7 +94,7 @@ def _device(slot: int) -> bytes:
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Write a file that others see whole or not at all, readable for its owner only."""
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
