@@ -162,9 +162,10 @@ def test_an_admin_takes_the_broker_down_and_everyone_is_told(broker: BrokerProce
     with Client("root", home=broker.home) as root, Client("bob", home=broker.home) as bob:
         root.wait_connected(DEADLINE), bob.wait_connected(DEADLINE)
         broker.run("admin", "grant", "root")
-        last = bob.send("#general", "just in time")
+        last = root.send("@bob", "just in time")
         root.down(reason="new disk").wait(DEADLINE)
         assert last.wait(DEADLINE) > 0
+        assert next(bob.messages(DEADLINE)).body == "just in time"
         assert next(e for e in bob.events(DEADLINE) if isinstance(e, ServerClosed)).reason == "new disk"
         assert broker.process.wait(DEADLINE) == 0
 
