@@ -103,10 +103,11 @@ class Core:
 
     def _wait(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
         """Keep commands for later, and no endless amount of them."""
+        before = peer.waiting_bytes
         for command in commands:
             peer.waiting.append(command)
             peer.waiting_bytes += COMMAND_BYTES + len(getattr(command, "body", ""))
-        if peer.waiting_bytes > MAX_WAITING:
+        if before <= MAX_WAITING < peer.waiting_bytes:
             self.note("refused", who=self.name_of(peer), why="it sends more than it waits for")
             self.cut.append(peer)
 

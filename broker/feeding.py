@@ -6,6 +6,7 @@ portions, so that neither it nor the log can hold up a tick.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, AnyEvent, History, HistoryPage, Message
@@ -23,6 +24,7 @@ UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tr
 FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions together: some 10 ms
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
 PORTION_SIZE = 256 * 1024  # and characters of their bodies
+RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
 HISTORY_ENTRIES = 20_000  # entries looked at for one answer to History: some 10 ms; the page says where to go on
 
 
@@ -73,7 +75,7 @@ def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
 
 def history(log: Log, account: Account, command: History, to: int, target: str) -> HistoryPage:
     """The newest messages of a conversation in front of `before` that the account may see, oldest first."""
-    before = log.head + 1 if command.before is None else command.before
+    before = log.head + 1 if command.before is None else min(command.before, log.head + 1)
     lowest = before - HISTORY_ENTRIES
     items: list[Message | Announcement] = []
     size = 0
@@ -89,14 +91,47 @@ def history(log: Log, account: Account, command: History, to: int, target: str) 
     return HistoryPage(command.number, target, items[::-1], None)
 
 
-def find(log: Log, device: Device, number: int) -> int | None:
-    """The sequence under which a device's number was accepted; None when it never was."""
+class Retries:
+    """Under which sequences a device's numbers were accepted: looked up once, backwards, as far as was asked for.
+
+    A client that comes back repeats thousands of commands; each must not read the log anew.
+    """
+
+    def __init__(self, log: Log, device: Device) -> None:
+        self.newest = device.last_number  # what is accepted later is not known here
+        self._said = _said_back(log, device)
+        self._seqs: dict[int, int] = {}
+        self._reached = self.newest + 1  # all numbers from here on were looked at
+
+    def knows(self, number: int) -> bool:
+        """Whether `find` has the answer without another look at the log."""
+        return self._reached <= number
+
+    def look(self, number: int) -> bool:
+        """Look back as far as `number`, at no more than RETRY_ENTRIES entries; whether that was enough."""
+        for _ in range(RETRY_ENTRIES):
+            if self.knows(number):
+                return True
+            said = next(self._said, (0, 0))  # (0, 0): there is no more
+            if said is not None:
+                found, seq = said
+                self._reached, self._seqs[found] = found, seq
+        return False
+
+    def find(self, number: int) -> int | None:
+        """The sequence of a number that `knows` is true of; None when it was never accepted."""
+        return self._seqs.get(number)
+
+
+def _said_back(log: Log, device: Device) -> Iterator[tuple[int, int] | None]:
+    """Number and sequence of all that a device said, newest first; None for each entry of others between."""
     for segment in log.read_back(device.last_seq + 1):
         for seq in range(segment.last, segment.first - 1, -1):
             entry = segment.entries[seq - segment.first]
-            if isinstance(entry, (Posted, Announced)) and entry.device == device.id and entry.number <= number:
-                return seq if entry.number == number else None
-    return None
+            if isinstance(entry, (Posted, Announced)) and entry.device == device.id:
+                yield entry.number, seq
+            else:
+                yield None
 
 
 def visible(account: Account, device: int, seq: int, entry: Said) -> bool:

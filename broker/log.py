@@ -72,6 +72,7 @@ class Log:
         self.head: int = row[0] if row else 0
         self._digest: bytes = row[1] if row else bytes(32)
         self._cache: OrderedDict[int, tuple[Segment, int]] = OrderedDict()  # by first sequence; with encoded bytes
+        self._firsts: dict[int, int] = {}  # of what is cached: last sequence → first, for who reads back
         self._cached_bytes = 0
 
     def _prepare(self) -> None:
@@ -135,27 +136,34 @@ class Log:
         self._db.close()
 
     def _holding(self, seq: int) -> Segment:
-        for segment, _ in reversed(self._cache.values()):
-            if segment.first <= seq <= segment.last:
-                return segment
+        cached = self._cache.get(seq) or self._cache.get(self._firsts.get(seq, 0))  # reading on, or reading back
+        if cached is not None:
+            return cached[0]
         try:
-            row = self._db.execute(
-                "SELECT first, at, entries FROM segment WHERE first <= ? ORDER BY first DESC LIMIT 1", (seq,)
-            ).fetchone()
-            found = Segment(row[0], row[1], _decode.decode(row[2])) if row else None
-        except (sqlite3.Error, msgspec.DecodeError) as error:
+            [first] = self._db.execute("SELECT max(first) FROM segment WHERE first <= ?", (seq,)).fetchone()
+            found = self._load(first) if first not in self._cache else self._cache[first][0]
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise LogError(f"The log cannot be read at sequence {seq}: {error}.") from error
         if found is None or found.last < seq:
             raise LogError(f"The log has no entry with sequence {seq}.")
-        self._remember(found, len(row[2]))
         return found
+
+    def _load(self, first: int | None) -> Segment | None:
+        row = self._db.execute("SELECT at, entries FROM segment WHERE first = ?", (first,)).fetchone()
+        if first is None or row is None:
+            return None
+        segment = Segment(first, row[0], _decode.decode(row[1]))
+        self._remember(segment, len(row[1]))
+        return segment
 
     def _remember(self, segment: Segment, size: int) -> None:
         self._cache[segment.first] = (segment, size)
+        self._firsts[segment.last] = segment.first
         self._cached_bytes += size
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
-            _, (_, dropped) = self._cache.popitem(last=False)
-            self._cached_bytes -= dropped
+            _, (dropped, size) = self._cache.popitem(last=False)
+            del self._firsts[dropped.last]
+            self._cached_bytes -= size
 
 
 def chain(previous: bytes, first: int, at: int, blob: bytes) -> bytes:

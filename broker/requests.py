@@ -145,18 +145,34 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
     if number > device.last_number:  # first seen in this very tick, over another connection: ask again after it
         core.postpone(peer, command)
         return
-    if not core.afford(peer, command, 1):
-        return
-    try:
-        seq = feeding.find(core.log, device, number) if number > device.last_number - RETRY_WINDOW else None
-    except LogError as error:
-        core.refuse(peer, number, Code.NOT_READ, str(error))
-        return
+    seq: int | None = None
+    if number > device.last_number - RETRY_WINDOW:
+        retries = session.retries
+        if retries is None or retries.newest != device.last_number:
+            retries = session.retries = feeding.Retries(core.log, device)
+        try:
+            if not retries.knows(number) and not _looked(core, peer, retries, command):
+                return
+        except LogError as error:
+            session.retries = None
+            core.refuse(peer, number, Code.NOT_READ, str(error))
+            return
+        seq = retries.find(number)
     if seq is not None:
         core.answer(peer, Accepted(number, seq))
     else:
         text = "This was not accepted when it first came, or is too old to look up; newer messages of yours were."
         core.refuse(peer, number, Code.FORGOTTEN, text)
+
+
+def _looked(core: Core, peer: Peer, retries: feeding.Retries, command: Post | Announce) -> bool:
+    """Look for a retry in the log; False when it is looked for again in the next tick. Raises LogError."""
+    if not core.afford(peer, command, HISTORY_COST):
+        return False
+    if not retries.look(command.number):
+        core.postpone(peer, command)
+        return False
+    return True
 
 
 def _resolve(core: Core, peer: Peer, command: Post | Announce) -> tuple[int, str] | None:

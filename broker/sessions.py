@@ -8,10 +8,14 @@ Here     an account's live side: its sessions, and what the roster says of it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from messages import AnyCommand, AnyEvent, Malformed
 
 from .state import Account, Device
+
+if TYPE_CHECKING:
+    from .feeding import Retries
 
 
 @dataclass(eq=False, slots=True)
@@ -48,6 +52,7 @@ class Session:
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
     retry_at: float = 0.0  # choked: not fed again before then, monotonic
     fed_from: int = -1  # fed in this tick: the cursor before, to go back to when the frame is not taken
+    retries: Retries | None = None  # what repeated commands were accepted as
     runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs
 
 
