@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from types import FrameType
 
@@ -16,6 +17,7 @@ from zmq.utils import z85
 
 from messages import HELLO_SECONDS, Closed, Code, DecodeError, decode_commands, encode_events
 
+from .connections import Connections
 from .core import Core
 from .notes import Note
 from .sessions import Peer
@@ -25,6 +27,11 @@ DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = 8192  # and no more commands than these
 DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 
+SHARED_BYTES = 8 * 1024  # frames from here on are not copied for each connection
+TICK_NOTES = 500  # lines of one tick: whoever floods us must not have us write to a terminal for seconds
+AUTOMATIC_LENGTH = 5  # bytes of a routing id that the ROUTER gave, of which the first is 0
+
+_NOTHING = encode_events([])
 _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: enum look-ups cost more than the calls
 _SNDMORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
 _RCVMORE = int(zmq.RCVMORE)
@@ -39,10 +46,7 @@ class Server:
         self._router = sockets.router
         self._report = report
         self._peers: dict[bytes, Peer] = {}  # by routing id
-        self._by_descriptor: dict[int, Peer] = {}
-        self._descriptors: dict[Peer, int] = {}
-        self._closed_early: set[int] = set()  # descriptors that closed before their first frame was read
-        self._silent: dict[int, float] = {}  # descriptor → when it must have said something, monotonic
+        self._connections = Connections(HELLO_SECONDS)
         self._ended: list[Peer] = []  # disconnected, but with frames that may still be unread
         self._stop: str | None = None  # the signal that asked us to go
         self._wake, self._waker = socket.socketpair()
@@ -64,7 +68,7 @@ class Server:
         timeout = 0.0
         if not busy:
             now = time.monotonic()
-            times = (self._core.deadline(now), min(self._silent.values(), default=None))
+            times = (self._core.deadline(now), self._connections.deadline)
             due = [when for when in times if when is not None]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
         for ready, _ in poller.poll(int(timeout)):
@@ -84,10 +88,16 @@ class Server:
             self._forget_ended(now)
         self._core.tick(now, at)
         self._flush(now)
-        for note in self._core.notes:
-            self._report(note)
-        self._core.notes.clear()
+        self._tell_notes()
         return not exhausted
+
+    def _tell_notes(self) -> None:
+        notes = self._core.notes
+        for note in notes[:TICK_NOTES]:
+            self._report(note)
+        if len(notes) > TICK_NOTES:
+            self._report(Note("log", {"text": f"{len(notes) - TICK_NOTES} more lines in this moment are left out."}))
+        notes.clear()
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -126,19 +136,25 @@ class Server:
         """The first frame of a connection: take its proven key and its descriptor from it."""
         frame = self._router.recv(_NOBLOCK, copy=False)
         self._watch_connections(now)  # so that an older connection with this descriptor is known to be over
-        peer = self._core.open(route, z85.decode(str(frame.get("User-Id")).encode()), now)
+        peer = self._peers[route] = self._core.open(route, z85.decode(str(frame.get("User-Id")).encode()), now)
         descriptor = int(frame.get(zmq.MessageOption.SRCFD))
-        self._peers[route] = peer
-        if descriptor in self._closed_early:
-            self._closed_early.discard(descriptor)
+        if not self._connections.met(peer, descriptor, lambda: self._alive(route)):
             self._ended.append(peer)
-        else:
-            if descriptor in self._by_descriptor:  # its owner before was over without our noticing
-                self._ended.append(self._by_descriptor[descriptor])
-            self._by_descriptor[descriptor] = peer
-            self._descriptors[peer] = descriptor
-        self._silent.pop(descriptor, None)
+        elif len(route) != AUTOMATIC_LENGTH or route[0] != 0:
+            text = "Set no routing id: a connection could be taken for another. The broker gives one to each."
+            self._core.refuse(peer, 0, Code.MALFORMED, text)
+            self._core.dismiss(peer, Code.MALFORMED, text, now)
         return peer, frame.bytes
+
+    def _alive(self, route: bytes) -> bool:
+        """Whether a connection takes a frame, an empty batch; only one that is over is unreachable."""
+        self._router.getsockopt(zmq.EVENTS)  # has libzmq see what became of it
+        try:
+            self._router.send(route, _SNDMORE_NOBLOCK)
+            self._router.send(_NOTHING, _NOBLOCK)
+        except zmq.ZMQError as error:
+            return error.errno != zmq.EHOSTUNREACH
+        return True
 
     def _swallow(self, peer: Peer) -> None:
         """A message of the wrong number of frames: read it to its end and say so."""
@@ -152,48 +168,50 @@ class Server:
     # --- connections -------------------------------------------------------------------------------------------------
 
     def _watch_connections(self, now: float) -> None:
+        connections, refused = self._connections, Counter[str]()
         for event, descriptor in self._sockets.monitor_events():
             match event:
                 case zmq.EVENT_ACCEPTED:
-                    self._closed_early.discard(descriptor)
-                    self._silent[descriptor] = now + HELLO_SECONDS
-                    if len(self._silent) + len(self._by_descriptor) > self._sockets.limit:
+                    connections.accepted(descriptor, now)
+                    if len(connections) > self._sockets.limit:
+                        refused["there are too many connections"] += 1
                         cut(descriptor)
-                        self._core.note("refused", who="a connection", why="there are too many already")
                 case zmq.EVENT_DISCONNECTED:
-                    self._disconnected(descriptor)
+                    peer = connections.closed(descriptor)
+                    if peer is not None:
+                        self._ended.append(peer)
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    self._core.note("refused", who="a connection", why="its handshake is not CURVE as spoken here")
+                    refused["its handshake is not CURVE as spoken here"] += 1
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                    self._core.note("refused", who="a connection", why="its handshake broke off")
-        for descriptor in [fd for fd, when in self._silent.items() if when <= now]:
-            del self._silent[descriptor]
+                    refused["its handshake broke off"] += 1
+        for descriptor in connections.overdue(now):
+            refused[f"it said nothing for {HELLO_SECONDS:.0f} seconds"] += 1
             cut(descriptor)
-            self._core.note("refused", who="a connection", why=f"it said nothing for {HELLO_SECONDS:.0f} seconds")
-
-    def _disconnected(self, descriptor: int) -> None:
-        peer = self._by_descriptor.pop(descriptor, None)
-        if peer is not None:
-            self._descriptors.pop(peer, None)
-            self._ended.append(peer)
-        elif self._silent.pop(descriptor, None) is not None:
-            self._closed_early.add(descriptor)  # its frames may still be unread
+        for why, times in refused.items():  # one line each: anybody can make thousands of them
+            who = "a connection" if times == 1 else f"{times} connections"
+            self._core.note("refused", who=who, why=why)
 
     def _forget_ended(self, now: float) -> None:
         for peer in self._ended:
             self._core.close(peer, now)
             self._peers.pop(peer.route, None)
         self._ended.clear()
+        self._connections.drained()
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
     def _flush(self, now: float) -> None:
         """Send each connection its frame; one that takes none is fed from the log later and delays nobody."""
         send, core = self._router.send, self._core
+        large: dict[int, zmq.Frame] = {}  # by identity of the bytes, which each keeps alive
         for peer, frame in core.frames():
             try:
                 send(peer.route, _SNDMORE_NOBLOCK)
-                send(frame, _NOBLOCK)
+                if len(frame) < SHARED_BYTES:
+                    send(frame, _NOBLOCK)
+                else:  # the same memory for all who get the same
+                    shared = large.get(id(frame)) or large.setdefault(id(frame), zmq.Frame(frame, copy=False))
+                    send(shared, _NOBLOCK, copy=False)
                 peer.answers.clear()
             except zmq.Again:
                 core.choked(peer, now)
@@ -203,7 +221,7 @@ class Server:
                 self._ended.append(peer)
         core.end_tick()
         for peer in core.cut:
-            descriptor = self._descriptors.get(peer)
+            descriptor = self._connections.descriptor(peer)
             if descriptor is not None:
                 cut(descriptor)
             core.close(peer, now)

@@ -5,10 +5,12 @@ Options and their reasons follow what libzmq 4.3.5 does, not only what it docume
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import socket
+import stat
 from collections.abc import Iterator
 
 import zmq
@@ -87,10 +89,12 @@ class Sockets:
     def _bind(self, endpoint: str) -> None:
         if "[" in endpoint:
             self.router.ipv6 = True
-        if endpoint.startswith("ipc://") and _answers(endpoint.removeprefix("ipc://")):
-            raise BindError(
-                f"{endpoint} is in use by another process; choose another with --bind."
-            )  # zmq would take it
+        if endpoint.startswith("ipc://"):  # zmq would remove whatever is there, and take its place
+            path = endpoint.removeprefix("ipc://")
+            if _answers(path):
+                raise BindError(f"{endpoint} is in use by another process; choose another with --bind.")
+            if os.path.lexists(path) and not stat.S_ISSOCK(os.lstat(path).st_mode):
+                raise BindError(f"Cannot listen on {endpoint}: there is a file that is no socket. Choose another.")
         try:
             self.router.bind(endpoint)
         except zmq.ZMQError as error:
@@ -129,11 +133,15 @@ class Sockets:
 
 def cut(descriptor: int) -> None:
     """End the connection with this descriptor; libzmq sees it break."""
-    try:
-        with socket.socket(fileno=os.dup(descriptor)) as connection:
+    with contextlib.suppress(OSError):  # it broke by itself: what was wanted
+        copy = os.dup(descriptor)
+        try:
+            connection = socket.socket(fileno=copy)
+        except OSError:
+            os.close(copy)
+            raise
+        with connection:
             connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it broke by itself: what was wanted
 
 
 def _raise_descriptor_limit() -> int:
