@@ -14,7 +14,6 @@ from itertools import count
 from messages import (
     HELLO_SECONDS,
     LEASE_SECONDS,
-    Accepted,
     Announcement,
     AnyCommand,
     AnyEvent,
@@ -28,10 +27,10 @@ from messages import (
     Rejected,
 )
 
-from . import effects, feeding, requests
+from . import applying, effects, feeding, requests
 from .audience import Audience
 from .entries import Announced, AnyEntry, Posted, Released
-from .log import SNAPSHOT_ENTRIES, Log, LogError, Segment
+from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .notes import Note
 from .outbound import Outbound
 from .sessions import Here, Peer, Session
@@ -96,7 +95,7 @@ class Core:
 
     def _handle(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
         iterator = iter(commands)
-        for command in iterator:
+        while (command := requests.propose_posts(self, peer, iterator)) is not None:
             requests.handle(self, peer, command, now)
             if peer.blocked:  # the rest must see what this one changed
                 self._wait(peer, iterator)
@@ -292,46 +291,11 @@ class Core:
         if not self.storing:
             self.storing = True
             self.note("log", text="The log can be written again.")
-        self._apply(segment, origins, now)
+        applying.apply(self, segment, origins, now)
         if self.log.head - self.snapshot_seq >= SNAPSHOT_ENTRIES:
             self.store_snapshot()
 
-    def _apply(self, segment: Segment, origins: list[Peer | None], now: float) -> None:
-        """Change the state entry by entry; deliver, and tell those who wait. The hot path."""
-        apply = self.state.apply
-        at = segment.at
-        run: list[AnyEvent] = []
-        device = to = -1  # of the run; a run is one device's posts to one target, without anything between
-        ack = Accepted(0, 0)
-        for seq, (entry, peer) in enumerate(zip(segment.entries, origins, strict=True), segment.first):
-            took = apply(seq, entry)
-            if isinstance(entry, (Posted, Announced)):
-                if entry.device != device or entry.to != to:
-                    if entry.device != device:
-                        ack = Accepted(0, 0)
-                    device, to = entry.device, entry.to
-                    run = self.out.run(self.audience.of(to, entry.account), self._speaker(entry))
-                if isinstance(entry, Posted):
-                    run.append(Message(seq, at, entry.sender, entry.target, entry.body))
-                else:
-                    run.append(effects.announcement(self, seq, at, entry))
-                if entry.number == ack.number + ack.count and seq == ack.seq + ack.count:
-                    ack.count += 1
-                elif peer is not None:
-                    ack = Accepted(entry.number, seq)
-                    self.answer(peer, ack)
-            else:
-                device = to = -1
-                effects.applied(self, entry, took, now)
-                if peer is not None:
-                    self._decided(peer, seq, took, now)
-
-    def _speaker(self, entry: Posted | Announced) -> Session | None:
-        """The device's session, be it a newer one: it is not sent its own words; a message to oneself is."""
-        here = None if entry.to == entry.account else self.here.get(entry.account)
-        return None if here is None else here.sessions.get(entry.device)
-
-    def _decided(self, peer: Peer, seq: int, took: bool, now: float) -> None:
+    def decided(self, peer: Peer, seq: int, took: bool, now: float) -> None:
         """Answer the command behind an applied entry, and go on with what waited behind it."""
         command, peer.asked = peer.asked, None
         if command is not None and not peer.gone:

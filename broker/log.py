@@ -78,7 +78,6 @@ class Log:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1
-        self._db.execute("PRAGMA wal_autocheckpoint=4000")  # pages, 16 MB: rarely, as a checkpoint stalls its tick
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")

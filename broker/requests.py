@@ -7,6 +7,7 @@ stands in `effects`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from messages import (
@@ -64,8 +65,6 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
     """Carry out one command of a connection, whatever it is."""
     session = peer.session
     match command:
-        case Post() | Announce() if session is not None:  # first: nearly all there is
-            say(core, peer, session, command)
         case Malformed():
             core.refuse(peer, command.number, command.code, command.text)
             if command.code is Code.VERSION:
@@ -82,6 +81,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case _ if session is None:
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
+        case Post() | Announce():
+            say(core, peer, session, command)
         case Feed():
             _feed(core, session, command)
         case Who():
@@ -110,8 +111,29 @@ def number_of(command: AnyCommand | None) -> int:
 # --- saying ----------------------------------------------------------------------------------------------------------
 
 
+def propose_posts(core: Core, peer: Peer, commands: Iterator[AnyCommand | Malformed]) -> AnyCommand | Malformed | None:
+    """Propose the plain posts that come next; returns the first command that needs more, None at the end. The hot path.
+
+    What it does not propose it leaves, untouched, to `handle`.
+    """
+    session = peer.session
+    if session is None:
+        return next(commands, None)
+    route, propose = core.routes.get, core.propose
+    account, device = session.here.account, session.device.id
+    for command in commands:
+        if type(command) is not Post:
+            return command
+        number, body, found = command.number, command.body, route(command.to)
+        if number <= session.number or found is None or len(body) > BODY_BYTES // 4 or not body or body.isspace():
+            return command
+        propose(Posted(device, number, account.id, found[0], account.nick, found[1], body), peer)
+        session.number = number
+    return None
+
+
 def say(core: Core, peer: Peer, session: Session, command: Post | Announce) -> None:
-    """Propose a post or an announcement. The hot path."""
+    """Propose a post or an announcement."""
     number = command.number
     if number <= session.number:
         _again(core, peer, session, command)

@@ -91,9 +91,7 @@ class State:
         self.seq = seq
         match entry:
             case Posted() | Announced():
-                device = self.devices[entry.device]
-                device.last_number = entry.number
-                device.last_seq = seq
+                self.said(entry.device, entry.number, seq)
                 return True
             case Named():
                 return self._name(seq, entry)
@@ -118,6 +116,11 @@ class State:
         for seq, entry in enumerate(entries, first):
             if seq > self.seq:
                 self.apply(seq, entry)
+
+    def said(self, device: int, number: int, seq: int) -> None:
+        """Fold in a row of one device's messages, of which these are the last number and sequence."""
+        known = self.devices[device]
+        known.last_number, known.last_seq, self.seq = number, seq, seq
 
     def _name(self, seq: int, entry: Named) -> bool:
         holder = self.by_nick.get(fold(entry.nick))

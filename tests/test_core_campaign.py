@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from broker import core, effects, feeding, log, requests
+from broker import applying, core, effects, feeding, log, requests
 from broker.entries import Posted
 from broker.state import State
 from messages import (
@@ -393,7 +393,7 @@ def accept_anyway(self, entries, origins, why, now):
         (core.Core, "_not_stored", accept_anyway),
         (effects, "abandoned", lambda core_, peer: None),
         (core.Core, "follow", lambda self, session: setattr(session, "live", session.feeding)),
-        (core.Core, "_speaker", lambda self, entry: None),
+        (applying, "_speaker", lambda core, entry: None),
     ],
     ids=["dedupe", "slow readers", "commit first", "abandoned nicks", "feeding", "own words"],
 )

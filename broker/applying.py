@@ -1,0 +1,70 @@
+"""What a committed segment does: the state changes entry by entry, deliveries go out, and those who wait are told.
+
+The hot path. Messages come in *rows*, consecutive posts of one connection to one target; what is the same for a whole
+row is looked up once. What the other entries mean to those who are connected stands in `effects`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import Accepted, Message
+
+from . import effects
+from .entries import Announced, Posted
+from .log import Segment
+from .sessions import Peer, Session
+
+if TYPE_CHECKING:
+    from .core import Core
+
+
+def apply(core: Core, segment: Segment, origins: list[Peer | None], now: float) -> None:
+    """Apply a segment; `origins` holds, beside each entry, the connection that waits for its outcome."""
+    entries, index = segment.entries, 0
+    acked, ack = -1, Accepted(0, 0)  # the device that was told last, and what
+    while index < len(entries):
+        entry, peer, seq = entries[index], origins[index], segment.first + index
+        if isinstance(entry, (Posted, Announced)):
+            count = _row(core, segment, origins, index, entry)
+            if entry.device == acked and (entry.number, seq) == (ack.number + ack.count, ack.seq + ack.count):
+                ack.count += count
+            elif peer is not None:
+                acked, ack = entry.device, Accepted(entry.number, seq, count)
+                core.answer(peer, ack)
+            index += count
+            continue
+        took = core.state.apply(seq, entry)
+        effects.applied(core, entry, took, now)
+        if peer is not None:
+            core.decided(peer, seq, took, now)
+        index += 1
+
+
+def _row(core: Core, segment: Segment, origins: list[Peer | None], start: int, said: Posted | Announced) -> int:
+    """Apply and deliver the row of messages that begins at `start`; returns how many it has."""
+    entries, at, seq, peer = segment.entries, segment.at, segment.first + start, origins[start]
+    run = core.out.run(core.audience.of(said.to, said.account), _speaker(core, said))
+    if isinstance(said, Announced):
+        core.state.apply(seq, said)
+        run.append(effects.announcement(core, seq, at, said))
+        return 1
+    deliver = run.append
+    device, number, to, sender, target = said.device, said.number, said.to, said.sender, said.target
+    for index in range(start, len(entries)):
+        entry = entries[index]
+        if type(entry) is not Posted or entry.device != device or entry.number != number or entry.to != to:
+            break
+        if origins[index] is not peer:
+            break
+        deliver(Message(seq, at, sender, target, entry.body))
+        seq += 1
+        number += 1
+    core.state.said(device, number - 1, seq - 1)
+    return seq - segment.first - start
+
+
+def _speaker(core: Core, entry: Posted | Announced) -> Session | None:
+    """The device's session, be it a newer one: it is not sent its own words; a message to oneself is."""
+    here = None if entry.to == entry.account else core.here.get(entry.account)
+    return None if here is None else here.sessions.get(entry.device)
