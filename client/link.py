@@ -7,6 +7,7 @@ libzmq might have queued is replayed before our Hello.
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import zmq
 from zmq.utils import z85
@@ -83,13 +84,10 @@ class Link:
         frames = self._read_frames() if self._socket in ready or self.broken else []
         return frames, self._wake in ready
 
-    def send(self, frame: bytes) -> bool:
-        """Hand a frame to libzmq; False when the connection has just gone, of which news will come."""
-        try:
+    def send(self, frame: bytes) -> None:
+        """Hand a frame to libzmq. It is lost when the connection has just gone, of which news will come."""
+        with suppress(zmq.Again):
             self._socket.send(frame, _NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
 
     def close(self, *, goodbye: bool = False) -> None:
         """Free everything; with `goodbye` the last frames get a moment to leave while the context ends."""
