@@ -115,6 +115,11 @@ class Core:
         self._entries.append(entry)
         self._origins.append(peer)
 
+    def propose_row(self, entries: list[AnyEntry], peer: Peer) -> None:
+        """Put many entries of one connection into this tick's segment."""
+        self._entries += entries
+        self._origins += [peer] * len(entries)
+
     def ask(self, peer: Peer, command: AnyCommand, *entries: AnyEntry) -> None:
         """Propose what a command needs; its connection's next commands wait until that is decided."""
         if isinstance(command, Hello):

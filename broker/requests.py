@@ -119,17 +119,23 @@ def propose_posts(core: Core, peer: Peer, commands: Iterator[AnyCommand | Malfor
     session = peer.session
     if session is None:
         return next(commands, None)
-    route, propose = core.routes.get, core.propose
-    account, device = session.here.account, session.device.id
+    row: list[AnyEntry] = []
+    route, propose, last = core.routes.get, row.append, session.number
+    device, account, nick = session.device.id, session.here.account.id, session.here.account.nick
+    other = None
     for command in commands:
         if type(command) is not Post:
-            return command
+            other = command
+            break
         number, body, found = command.number, command.body, route(command.to)
-        if number <= session.number or found is None or len(body) > BODY_BYTES // 4 or not body or body.isspace():
-            return command
-        propose(Posted(device, number, account.id, found[0], account.nick, found[1], body), peer)
-        session.number = number
-    return None
+        if number <= last or found is None or len(body) > BODY_BYTES // 4 or not body or body.isspace():
+            other = command
+            break
+        propose(Posted(device, number, account, found[0], nick, found[1], body))
+        last = number
+    session.number = last
+    core.propose_row(row, peer)
+    return other
 
 
 def say(core: Core, peer: Peer, session: Session, command: Post | Announce) -> None:
