@@ -1,0 +1,118 @@
+"""Owns the brokers under test: real ones in their own processes, sound or sabotaged, and what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks.machine import scratch
+from benchmarks.processes import free_port
+from broker import upkeep
+from messages import find_home
+
+TREE = Path(__file__).parent.parent
+START_SECONDS = 20.0  # a start takes a tenth of a second; a busy machine, or strace, a few times that
+
+
+class TortureError(Exception):
+    """The test itself could not be carried out."""
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for one campaign, on a real disk, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="confab-torture-", dir=scratch(), ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def endpoint() -> str:
+    """Where nobody listens now."""
+    return f"tcp://127.0.0.1:{free_port()}"
+
+
+class Broker:
+    """One run of a broker. `sabotage` names the safeguard that it lacks, `wrap` is a command that runs it."""
+
+    def __init__(self, home: Path, bind: str, *, sabotage: str = "", wrap: Sequence[str] = ()) -> None:
+        self.home = home
+        module = ["torture.saboteur", sabotage] if sabotage else ["broker"]
+        home.mkdir(parents=True, exist_ok=True)
+        self._told = home.parent / f"{home.name}.told"
+        with self._told.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*wrap, sys.executable, "-m", *module, "--data", str(home), "--bind", bind, "--log-format", "json"],
+                cwd=TREE,
+                env={name: value for name, value in os.environ.items() if not name.startswith("CONFAB_")},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> Path:
+        """The file of its log."""
+        return find_home(self.home).broker / "log.db"
+
+    def notes(self) -> str:
+        """All that it printed."""
+        return self._told.read_text(errors="replace")
+
+    def ready(self, *, must: bool = True) -> bool:
+        """Wait until it listens; False when it ended before (which is an error when it `must`)."""
+        deadline = time.monotonic() + START_SECONDS
+        while b'"listening"' not in self._told.read_bytes():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                if must:
+                    self.kill()
+                    raise TortureError(f"The broker did not start: {self.notes()}")
+                return False
+            time.sleep(0.005)
+        return True
+
+    def kill(self) -> None:
+        """End it with SIGKILL, whatever it is doing."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it as its owner does."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise TortureError("The broker did not end when told to.") from None
+
+    def __enter__(self) -> Self:
+        """Return it, listening."""
+        self.ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End it."""
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+
+
+def stored(log: Path) -> list[tuple[int, str]]:
+    """All messages that a log holds, as (sequence, body)."""
+    return [(line["seq"], line["body"]) for line in map(json.loads, upkeep.export(log))]
+
+
+def broken(log: Path) -> str:
+    """What `confab-broker verify` has to say against a log; empty: nothing."""
+    return upkeep.verify(log).problem

@@ -1,0 +1,70 @@
+"""`python -m torture.saboteur SAFEGUARD BROKER-ARGUMENTS…`: a broker without one of its safeguards, for the controls.
+
+The product has no option for this: the running program is changed from here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from broker import log
+from broker.cli import main
+from broker.entries import AnyEntry
+from broker.log import Log, LogError, Segment
+
+
+def acknowledge_first() -> None:
+    """Write each segment a tick late, when its messages are long acknowledged and shown."""
+    late: list[tuple[int, int, int, bytes, bytes]] = []
+
+    def append(self: Log, at: int, entries: list[AnyEntry]) -> Segment:
+        if late:
+            self._db.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?)", late.pop())
+        segment = Segment(self.head + 1, at, entries)
+        blob = log._encode(entries)
+        self._digest = log.chain(self._digest, segment.first, at, blob)
+        late.append((segment.first, len(entries), at, blob, self._digest))
+        self.head = segment.last
+        self._remember(segment, len(blob))
+        return segment
+
+    Log.append = append  # type: ignore[method-assign]
+
+
+def no_sync() -> None:
+    """Leave it to the kernel when what was committed reaches the disk."""
+    prepare = Log._prepare
+
+    def careless(self: Log) -> None:
+        prepare(self)
+        self._db.execute("PRAGMA synchronous=OFF")
+
+    Log._prepare = careless  # type: ignore[method-assign]
+
+
+def swallow_errors() -> None:
+    """Go on as if nothing had happened when a segment cannot be written."""
+    append = Log.append
+
+    def cheerful(self: Log, at: int, entries: list[AnyEntry]) -> Segment:
+        try:
+            return append(self, at, entries)
+        except LogError:
+            segment = Segment(self.head + 1, at, entries)
+            self.head = segment.last
+            self._remember(segment, 1)
+            return segment
+
+    Log.append = cheerful  # type: ignore[method-assign]
+
+
+SAFEGUARDS: dict[str, Callable[[], None]] = {
+    "commit-first": acknowledge_first,
+    "fsync": no_sync,
+    "disk-errors": swallow_errors,
+}
+
+if __name__ == "__main__":
+    SAFEGUARDS[sys.argv[1]]()
+    sys.exit(main(sys.argv[2:]))
