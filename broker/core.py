@@ -29,7 +29,7 @@ from messages import (
 
 from . import applying, effects, feeding, requests
 from .audience import Audience
-from .entries import Announced, AnyEntry, Posted, Released
+from .entries import Announced, AnyEntry, Parted, Posted, Released
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .notes import Note
 from .outbound import Outbound
@@ -332,7 +332,7 @@ class Core:
                 self.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
                 peer.asked = None
                 self._unblock(peer)
-            elif isinstance(entry, Released):  # nobody asked: try again
+            elif isinstance(entry, (Released, Parted)):  # nobody asked: try again
                 self.schedule(self.here[entry.account], now + LEASE_SECONDS)
 
     def store_snapshot(self) -> None:

@@ -14,6 +14,7 @@ from messages import (
     Accepted,
     Announcement,
     AnyCommand,
+    Bye,
     Code,
     Hello,
     Presence,
@@ -22,7 +23,7 @@ from messages import (
 )
 
 from . import greeting, moderation, requests
-from .entries import Announced, AnyEntry, Banned, Joined, Left, Named, Released
+from .entries import Announced, AnyEntry, Banned, Joined, Left, Named, Parted, Released
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             here = core.here.pop(entry.account, None)
             if here is not None:
                 _tell_left(core, here, entry.reason)
+        case Parted():
+            core.audience.changed()
+            here = core.here.pop(entry.account, None)
+            if here is not None:
+                _tell_left(core, here, here.reason)
         case Joined() if took:
             core.routes.clear()
             account = core.state.by_key[entry.key]
@@ -116,11 +122,12 @@ def _tell_left(core: Core, here: Here, reason: str) -> None:
 # --- sessions that end -----------------------------------------------------------------------------------------------
 
 
-def bye(core: Core, peer: Peer, now: float) -> None:
+def bye(core: Core, peer: Peer, command: Bye, now: float) -> None:
     """A client leaves: its session ends, and with the last one a guest's nick is free."""
     peer.leaving = True
     core.schedule(peer, now + FAREWELL_SECONDS)
     if peer.session is not None:
+        peer.session.taken = max(peer.session.taken, command.taken)
         end(core, peer.session, "")
 
 
@@ -144,6 +151,8 @@ def end(core: Core, session: Session, reason: str) -> None:
     if here.sessions.get(session.device.id) is not session:
         return
     del here.sessions[session.device.id]
+    if not session.quiet:
+        here.taken = max(session.taken, here.taken)
     if session.number > session.device.last_number:
         core.spoken[session.device.id] = session.number
     core.forget(session)
@@ -152,17 +161,20 @@ def end(core: Core, session: Session, reason: str) -> None:
         session.peer.session = None
     if not here.sessions:
         core.leave(here, reason)
-    elif all(other.quiet for other in here.sessions.values()):
+    elif not here.staffed:
         _tell_left(core, here, reason)
 
 
 def left(core: Core, here: Here, reason: str) -> None:
-    """The tick is at its end and a person had no session left: a guest's nick is released, unless somebody came in."""
+    """The tick is at its end and a person had no session left: unless somebody came in, a guest's nick is released."""
     if core.here.get(here.account.id) is not here:
         return  # released meanwhile
-    if not here.sessions:
+    if not here.sessions and here.account.registered:
+        here.reason = reason
+        core.propose(Parted(here.account.id, here.taken or here.account.taken))
+    elif not here.sessions:
         core.propose(Released(here.account.id, reason))
-    elif all(session.quiet for session in here.sessions.values()):
+    elif not here.staffed:
         _tell_left(core, here, reason)
 
 

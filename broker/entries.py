@@ -60,6 +60,20 @@ class Released(Entry, tag="released"):
     reason: str
 
 
+class Registered(Entry, tag="registered"):
+    """An account keeps its nick, its rooms and its mail while it is away, or is a guest again."""
+
+    account: int
+    kept: bool
+
+
+class Parted(Entry, tag="parted"):
+    """A registered account is away; it was delivered everything up to `taken`."""
+
+    account: int
+    taken: int
+
+
 class Installed(Entry, tag="installed"):
     """An account speaks through a new device."""
 
@@ -105,4 +119,17 @@ class Unbanned(Entry, tag="unbanned"):
 
 
 Said: TypeAlias = Posted | Announced
-AnyEntry: TypeAlias = Posted | Announced | Named | Released | Installed | Joined | Left | Granted | Banned | Unbanned
+AnyEntry: TypeAlias = (
+    Posted
+    | Announced
+    | Named
+    | Released
+    | Registered
+    | Parted
+    | Installed
+    | Joined
+    | Left
+    | Granted
+    | Banned
+    | Unbanned
+)

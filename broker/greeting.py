@@ -113,13 +113,15 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
                 before.peer, Code.REPLACED, "The same device connected again; that connection counts now.", now
             )
     head = core.state.seq
+    cursor = min(_start(core, here, command), head)
     session = here.sessions[device.id] = Session(
         here=here,
         device=device,
         peer=peer,
         quiet=command.quiet,
         feeding=command.feed,
-        cursor=head if command.after is None else min(command.after, head),
+        cursor=cursor,
+        taken=cursor,
         number=max(device.last_number, before.number if before else core.spoken.get(device.id, 0)),
     )
     peer.session = session
@@ -133,6 +135,15 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     if core.closing:
         core.answer(peer, core.closing[1])
     _announce(core, here, session, command)
+
+
+def _start(core: Core, here: Here, command: Hello) -> int:
+    """Behind which sequence deliveries begin: where the device stopped, where a registered account did, or now."""
+    if command.after is not None:
+        return command.after
+    if here.account.registered and not command.quiet and not here.staffed:
+        return here.account.taken
+    return core.state.seq
 
 
 def _announce(core: Core, here: Here, session: Session, command: Hello) -> None:
@@ -166,4 +177,5 @@ def _welcome(
         rooms=rooms,
         admin=account is None or account.admin,
         broker=core.name,
+        registered=account is not None and account.registered,
     )

@@ -39,9 +39,11 @@ from messages import (
     Pong,
     Post,
     Presence,
+    Register,
     Rename,
     Rooms,
     Unban,
+    Unregister,
     Who,
     check_nick,
     check_room,
@@ -50,7 +52,7 @@ from messages import (
 )
 
 from . import effects, feeding, greeting, moderation, roster
-from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted
+from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted, Registered
 from .log import LogError
 
 if TYPE_CHECKING:
@@ -72,10 +74,12 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case Hello():
             greeting.hello(core, peer, command, now)
         case Ping():
+            if session is not None:
+                session.taken = max(session.taken, min(command.taken, core.tick_head))
             head = core.tick_head if session is None or session.live else session.cursor
             core.answer(peer, Pong(command.token, head))
         case Bye():
-            effects.bye(core, peer, now)
+            effects.bye(core, peer, command, now)
         case Kick() | Ban() | Unban() | Grant() | Down():
             moderation.handle(core, peer, command, now)
         case _ if session is None:
@@ -99,6 +103,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             _join(core, peer, session, command)
         case Leave():
             _leave(core, peer, session, command)
+        case Register() | Unregister():
+            core.ask(peer, command, Registered(session.here.account.id, isinstance(command, Register)))
         case Rename():
             _rename(core, peer, session, command)
 

@@ -47,6 +47,7 @@ class Session:
     quiet: bool
     feeding: bool  # False: the client holds deliveries back
     cursor: int  # when not live: everything up to here was sent
+    taken: int  # the client said that it took everything up to here
     number: int  # highest number proposed, at least device.last_number
     live: bool = False  # its cursor is the head: deliveries go out with the tick
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
@@ -65,8 +66,15 @@ class Here:
     since: int  # ms since the epoch
     sessions: dict[int, Session] = field(default_factory=dict)  # by device id
     away: str = ""
+    taken: int = 0  # how far those sessions had come that ended, scripts left aside; 0: none did
     announced: bool = False  # the others were told that this person joined
+    reason: str = ""  # why the last session ended, while that is committed
     lost: bool = False  # no announced session is connected, and the others were told
+
+    @property
+    def staffed(self) -> bool:
+        """Whether a person, not only a quiet script, has a session, connected or within its lease."""
+        return not all(session.quiet for session in self.sessions.values())
 
     @property
     def present(self) -> bool:

@@ -24,6 +24,7 @@ from .keys import KeyPair
 ZAP_DOMAIN = b"confab"
 SEND_HWM = 1000  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
 RECEIVE_HWM = 1000  # frames of one connection that wait for the broker
+CURVE_BYTES = 33  # what encryption adds to a frame; libzmq's limit counts them
 BACKLOG = 4096  # connections the kernel holds while a crowd comes back
 HANDSHAKE_MS = 5_000  # for CURVE; after it a half-open connection is closed
 HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 5_000, 30_000  # the timeout is above the longest stall of either side
@@ -77,7 +78,7 @@ class Sockets:
         router.router_mandatory = True
         router.sndhwm = SEND_HWM
         router.rcvhwm = RECEIVE_HWM
-        router.maxmsgsize = FRAME_BYTES
+        router.maxmsgsize = FRAME_BYTES + CURVE_BYTES
         router.backlog = BACKLOG
         router.handshake_ivl = HANDSHAKE_MS
         router.heartbeat_ivl = HEARTBEAT_MS

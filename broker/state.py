@@ -19,7 +19,9 @@ from .entries import (
     Joined,
     Left,
     Named,
+    Parted,
     Posted,
+    Registered,
     Released,
     Unbanned,
 )
@@ -33,6 +35,8 @@ class Account(msgspec.Struct):
     nick: str = ""  # held now; empty: none
     last_nick: str = ""  # held last, for people who speak of someone who is gone
     quiet: bool = False  # a script's, which was never announced
+    registered: bool = False  # keeps nick, rooms and mail while away
+    taken: int = 0  # registered: what was delivered when it was last away; a device without a cursor goes on there
     admin: bool = False
     banned: str | None = None  # the reason; None: welcome
     rooms: dict[int, int] = {}  # room id → the sequence at which it was entered
@@ -97,6 +101,12 @@ class State:
                 return self._name(seq, entry)
             case Released():
                 return self._release(self.accounts[entry.account])
+            case Registered():
+                account = self.accounts[entry.account]
+                account.taken = seq
+                return _changed(account, "registered", entry.kept)
+            case Parted():
+                return _changed(self.accounts[entry.account], "taken", entry.taken)
             case Installed():
                 return self._install(seq, entry)
             case Joined():

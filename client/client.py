@@ -23,12 +23,14 @@ from messages import (
     Person,
     Post,
     Priority,
+    Register,
     Rename,
     RoomInfo,
     RoomList,
     Rooms,
     Roster,
     Unban,
+    Unregister,
     Who,
     check_nick,
     check_room,
@@ -95,6 +97,11 @@ class Client:
         return self._connection.session.admin
 
     @property
+    def is_registered(self) -> bool:
+        """Whether the broker keeps our nick, rooms and mail while we are away."""
+        return self._connection.session.registered
+
+    @property
     def rooms(self) -> list[str]:
         """The rooms we are in."""
         return list(self._connection.session.rooms)
@@ -127,6 +134,14 @@ class Client:
     def away(self, text: str = "") -> Receipt:
         """Say that we are away and why; empty: back."""
         return self._submit(Away(1, plain(text)))
+
+    def register(self) -> Receipt:
+        """Have nick, rooms and mail kept while we are away; what we missed comes with the next connection."""
+        return self._submit(Register(1))
+
+    def unregister(self) -> Receipt:
+        """Be a guest again, whose nick is free when the last session ends."""
+        return self._submit(Unregister(1))
 
     def kick(self, nick: str, reason: str = "") -> Receipt:
         """Admin: end a person's sessions."""

@@ -26,6 +26,7 @@ class Deliveries:
         self.inbox = inbox
         self.wanted = wanted  # False: a client that only sends
         self.cursor: int | None = None  # all up to here is in the inbox or was never for us; None: never connected
+        self._head = 0  # what came up to here was said while we were away
         self._hold: Literal["", "asked", "held"] = ""
         self._tokens = itertools.count(1)
         self._hold_token = 0  # of the Ping behind Feed(None)
@@ -44,10 +45,11 @@ class Deliveries:
 
     def ping(self) -> Ping:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
-        return Ping(next(self._tokens))
+        return Ping(next(self._tokens), self.cursor or 0)
 
-    def welcomed(self, after: int) -> bool:
-        """Start behind `after`; tells whether that leaves a gap."""
+    def welcomed(self, after: int, head: int) -> bool:
+        """Start behind `after`, where the log reached `head`; tells whether that leaves a gap."""
+        self._head = head
         gap = self.wanted and self.cursor is not None and after > self.cursor
         self.cursor = after  # lower than ours when the broker lost its log and begins anew
         if self._hold:
@@ -62,7 +64,7 @@ class Deliveries:
             self._dropping = True
             return []
         self.cursor = event.seq
-        self.inbox.put_message(read_message(event, nick))
+        self.inbox.put_message(read_message(event, nick, missed=event.seq <= self._head))
         if self._hold or not self.inbox.full:
             return []
         self._hold = "asked"

@@ -30,6 +30,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     title: str = ""  # announcements only
     priority: str = ""  # announcements only: low, normal, high or urgent
     own: bool = False  # written by this account, perhaps on another device
+    missed: bool = False  # said while this client was away, and delivered when it came back
 
     def as_json(self) -> dict[str, Any]:
         """The message as `--json` prints it: seq, at (ISO 8601), from, to, kind, body; title and priority if any."""
@@ -71,6 +72,7 @@ class Connected(msgspec.Struct, frozen=True):
     admin: bool
     broker: str = ""  # name and version
     again: bool = False  # not the first connection of this client
+    registered: bool = False  # nick, rooms and mail are kept while we are away
 
 
 class Disconnected(msgspec.Struct, frozen=True):

@@ -13,13 +13,13 @@ from .model import Message, Page
 _ZONE_SECONDS = 900  # every time zone changes its offset on a quarter of an hour
 
 
-def read_message(event: WireMessage | Announcement, nick: str) -> Message:
-    """A delivered message as `nick` sees it."""
+def read_message(event: WireMessage | Announcement, nick: str, *, missed: bool = False) -> Message:
+    """A delivered message as `nick` sees it; `missed`: it was said while we were away."""
     own = event.sender == nick or fold(event.sender) == fold(nick)
     if isinstance(event, Announcement):
         at, title, priority = _local_time(event.at), event.title, event.priority
-        return Message(event.seq, at, event.sender, event.to, "announcement", event.body, title, priority, own)
-    return Message(event.seq, _local_time(event.at), event.sender, event.to, "text", event.body, "", "", own)
+        return Message(event.seq, at, event.sender, event.to, "announcement", event.body, title, priority, own, missed)
+    return Message(event.seq, _local_time(event.at), event.sender, event.to, "text", event.body, "", "", own, missed)
 
 
 def read_page(page: HistoryPage, nick: str) -> Page:

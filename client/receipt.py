@@ -16,16 +16,33 @@ from messages import (
     Kick,
     Leave,
     Post,
+    Register,
     Rename,
     Rooms,
     Unban,
+    Unregister,
     Who,
 )
 
 from .errors import ClientError
 
 Numbered: TypeAlias = (
-    Post | Announce | Join | Leave | Rename | Away | Who | Rooms | History | Kick | Ban | Unban | Grant | Down
+    Post
+    | Announce
+    | Join
+    | Leave
+    | Rename
+    | Away
+    | Who
+    | Rooms
+    | History
+    | Kick
+    | Ban
+    | Unban
+    | Grant
+    | Down
+    | Register
+    | Unregister
 )
 Answer: TypeAlias = int | Event | ClientError  # the sequence (0: nothing was written), what was asked for, or why not
 

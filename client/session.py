@@ -40,11 +40,13 @@ from messages import (
     Pong,
     Post,
     Presence,
+    Register,
     Rejected,
     Rename,
     RoomChange,
     RoomList,
     Roster,
+    Unregister,
     Welcome,
     fold,
 )
@@ -78,6 +80,7 @@ class Session:
         self.nick = nick  # ours when UP, else the one we ask for
         self.rooms: list[str] = []
         self.admin = False
+        self.registered = False
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
         self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
@@ -226,9 +229,10 @@ class Session:
         lost = [room for room in self.rooms if room not in event.rooms] if again and not event.resumed else []
         self.state, self.refusal, self.why = State.UP, None, ""
         self.nick, self.rooms, self.admin = event.nick, [*event.rooms], event.admin
-        missed = self._deliveries.welcomed(event.after)
+        self.registered = event.registered
+        missed = self._deliveries.welcomed(event.after, event.head)
         self.welcome = Connected(
-            event.nick, event.resumed, missed, tuple(event.rooms), event.admin, event.broker, again
+            event.nick, event.resumed, missed, tuple(event.rooms), event.admin, event.broker, again, event.registered
         )
         self.inbox.put_event(self.welcome)
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
@@ -276,6 +280,10 @@ class Session:
                 self._room(room, True)
             case Leave(room=room):
                 self._room(room, False)
+            case Register():
+                self.registered = True
+            case Unregister():
+                self.registered = False
 
     def _room(self, room: str, joined: bool) -> None:
         self.rooms = [name for name in self.rooms if name != room] + [room] * joined
@@ -315,5 +323,5 @@ class Session:
 
     def _end(self) -> None:
         if self.state is State.UP:
-            self._ready.append(Bye())
+            self._ready.append(Bye(self._deliveries.cursor or 0))
         self.fail(errors.Closed("This client was closed before the broker answered."))

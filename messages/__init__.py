@@ -32,9 +32,11 @@ from .commands import (
     Ping,
     Post,
     Priority,
+    Register,
     Rename,
     Rooms,
     Unban,
+    Unregister,
     Who,
 )
 from .errors import DISMISSING, Code, DecodeError, InvalidAddress, InvalidName, MessageError
@@ -141,6 +143,7 @@ __all__ = [
     "REASON_BYTES",
     "RETRY_WINDOW",
     "ROOM_LENGTH",
+    "Register",
     "Rejected",
     "Rename",
     "RoomChange",
@@ -151,6 +154,7 @@ __all__ = [
     "SILENCE_SECONDS",
     "TITLE_BYTES",
     "Unban",
+    "Unregister",
     "Welcome",
     "Who",
     "check_nick",

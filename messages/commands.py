@@ -111,11 +111,26 @@ class Feed(Command, tag="feed"):
 class Ping(Command, tag="ping"):
     """Ask for a sign of life."""
 
-    token: Sequence  # returned in the Pong; the client's own clock, opaque to the broker
+    token: Sequence  # returned in the Pong; opaque to the broker
+    taken: Sequence = 0  # every delivery up to here has been taken; 0: says nothing
 
 
 class Bye(Command, tag="bye"):
     """End this session; a guest's nick is free at once."""
+
+    taken: Sequence = 0  # every delivery up to here has been taken; 0: says nothing
+
+
+class Register(Command, tag="register"):
+    """Keep my nick, my rooms and my mail while I am away."""
+
+    number: Number
+
+
+class Unregister(Command, tag="unregister"):
+    """Be a guest again: the nick is free when I leave."""
+
+    number: Number
 
 
 class Kick(Command, tag="kick"):
@@ -171,6 +186,8 @@ AnyCommand: TypeAlias = (
     | Feed
     | Ping
     | Bye
+    | Register
+    | Unregister
     | Kick
     | Ban
     | Unban

@@ -35,6 +35,7 @@ class Welcome(Event, tag="welcome"):
     rooms: list[str]
     admin: bool
     broker: str  # name and version
+    registered: bool = False  # the nick, the rooms and the mail are kept while away
 
 
 class Accepted(Event, tag="accepted"):

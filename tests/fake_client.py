@@ -76,6 +76,12 @@ class FakeClient:
         self.rooms.append(room)
         return self._command("join", room)
 
+    def register(self) -> FakeReceipt:
+        return self._command("register")
+
+    def unregister(self) -> FakeReceipt:
+        return self._command("unregister")
+
     def leave(self, room: str) -> FakeReceipt:
         return self._command("leave", room)
 

@@ -32,6 +32,7 @@ from messages import (
     Pong,
     Post,
     Presence,
+    Register,
     Rejected,
     Rename,
     RoomChange,
@@ -39,6 +40,7 @@ from messages import (
     Rooms,
     Roster,
     Unban,
+    Unregister,
     Welcome,
     Who,
 )
@@ -457,6 +459,69 @@ def test_a_hello_and_a_bye_behind_it_in_one_tick_leave_a_session(wire):
     first.put(Bye())
     wire.tick()
     assert [type(event) for event in second.say(Post(2, "*", "still ci"))] == [Welcome, Accepted]
+
+
+# --- registered accounts ------------------------------------------------------------------------------------------
+
+
+def test_a_registered_nick_is_kept_and_its_mail_waits_in_order(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Join(1, "#ops"), Register(2))
+    alice.say(Post(1, "@bob", "before"))
+    bob.say(Bye(wire.log.head))
+    wire.tick(seconds=10 * LEASE_SECONDS)
+    alice = wire.connect("alice", device="new")
+    assert codes(wire.connect("mallory", nick="bob")) == ["nick_taken"]
+    alice.hear()
+    alice.say(Post(1, "@bob", "one"), Post(2, "#ops", "two"), Post(3, "*", "three"), Post(4, "#general", "four"))
+    bob = wire.connect("bob", device="another")
+    events = bob.hear()
+    assert (events[0].registered, events[0].rooms) == (True, ["#general", "#ops"])
+    assert [event.body for event in events if isinstance(event, Message)] == ["one", "two", "three", "four"]
+
+
+def test_mail_waits_over_a_broker_restart_and_a_script_of_the_account_does_not_take_it(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Register(1))
+    bob.say(Bye(wire.log.head))
+    alice.say(Post(1, "@bob", "one"))
+    wire.start()
+    wire.tick(seconds=2 * LEASE_SECONDS)
+    script = wire.connect("bob", device="script", quiet=True)
+    assert bodies(script) == []
+    wire.connect("alice").say(Post(2, "@bob", "two"))
+    assert bodies(script) == ["two"]
+    person = wire.connect("bob", device="desk")
+    assert bodies(person) == ["one", "two"]
+    script.say(Bye(wire.log.head))
+    person.say(Bye(wire.log.head))
+    assert bodies(wire.connect("bob", device="phone")) == []
+
+
+def test_a_second_device_starts_now_while_the_first_is_connected(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Register(1))
+    alice.say(Post(1, "@bob", "one"))
+    assert bodies(bob) == ["one"]
+    assert bodies(wire.connect("bob", device="phone")) == []
+
+
+def test_what_a_client_has_not_taken_is_delivered_again_to_a_new_device(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Register(1))
+    alice.say(Post(1, "@bob", "taken"))
+    bob.say(Ping(1, wire.log.head))
+    alice.say(Post(2, "@bob", "on the wire when it broke"))
+    bob.break_off()
+    wire.tick(seconds=LEASE_SECONDS + 1)
+    assert bodies(wire.connect("bob", device="phone")) == ["on the wire when it broke"]
+
+
+def test_an_unregistered_account_is_a_guest_again(wire):
+    bob = wire.connect("bob")
+    bob.say(Register(1))
+    assert [type(event) for event in bob.say(Unregister(2), Bye())] == [Accepted]
+    assert [type(event) for event in wire.connect("mallory", nick="bob").hear()] == [Welcome]
 
 
 # --- rooms, names, who -----------------------------------------------------------------------------------------------

@@ -206,3 +206,22 @@ def test_two_scripts_of_one_profile_and_its_owner_at_once(broker: BrokerProcess)
     finally:
         for client in clients:
             client.close()
+
+
+def test_a_registered_person_gets_the_mail_that_came_while_away(broker: BrokerProcess) -> None:
+    with Client("bob", home=broker.home, quiet=False) as bob:
+        bob.wait_connected(DEADLINE)
+        assert bob.register().wait(DEADLINE) > 0
+        assert bob.is_registered
+    with Client("alice", home=broker.home) as alice:
+        alice.send("@bob", "one").wait(DEADLINE)
+        alice.send("#general", "two").wait(DEADLINE)
+        with Client("bob", home=broker.home, quiet=False) as bob:
+            assert [next(bob.messages(DEADLINE)) for _ in range(2)][-1].missed
+            alice.send("@bob", "three").wait(DEADLINE)
+            live = next(bob.messages(DEADLINE))
+            assert (live.body, live.missed) == ("three", False)
+        with Client("bob", home=broker.home, quiet=False) as bob:
+            bob.wait_connected(DEADLINE)
+            alice.send("@bob", "four").wait(DEADLINE)
+            assert next(bob.messages(DEADLINE)).body == "four", "nothing is shown twice"

@@ -192,6 +192,18 @@ def away(talk: Talk, arguments: list[str]) -> None:
     _do(talk, lambda: talk.chat.away(text), lambda seq: talk.tell(done))
 
 
+def register(talk: Talk, arguments: list[str]) -> None:
+    """Have nick, rooms and mail kept."""
+    done = "Your nick and your rooms are kept, and what you miss comes when you are back. /unregister ends that."
+    _do(talk, talk.chat.register, lambda seq: talk.tell(done))
+
+
+def unregister(talk: Talk, arguments: list[str]) -> None:
+    """Be a guest again."""
+    done = "You are a guest again: when you leave, your nick is free."
+    _do(talk, talk.chat.unregister, lambda seq: talk.tell(done))
+
+
 def kick(talk: Talk, arguments: list[str]) -> None:
     """Admins: end a person's session."""
     nick, reason = [*arguments, ""][:2]

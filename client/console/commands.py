@@ -96,6 +96,8 @@ TABLE = (
     Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
     Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
     Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
+    Command(("/register",), "", "keep your nick, your rooms and your mail while you are away", 0, 0, actions.register),
+    Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
     Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
     Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 0, actions.quit_console),
     Command(("/kick",), "NICK [reason]", "admins: end a person's session", 1, 2, actions.kick, "nick"),

@@ -59,6 +59,7 @@ class Talk:
         self.people: dict[str, str] = {}  # folded nick → nick: who can be completed
         self.answers = Answers(post, self)
         self._last_why = ""  # of an outage, so that each reason is told once
+        self._missing = False  # the message shown last was said while we were away
         self._day = self.now().date()
 
     def start(self, take: Callable[[Message | ClientEvent], None]) -> None:
@@ -101,6 +102,9 @@ class Talk:
         if today != self._day:
             self._day = today
             self.around(f"It is {today:%A}, {today.isoformat()}.")
+        if item.missed != self._missing:
+            self._missing = item.missed
+            self.show(render.rule("while you were away" if item.missed else "now"))
         self.show(render.message(item, self.chat.nick, today))
         if item.priority in LOUD and not item.own:
             self.show(Control.bell())
