@@ -68,9 +68,7 @@ class Verdict:
 
 def judge(said: Sequence[Said], eyes: Sequence[Eye], stored: Iterable[tuple[int, str]]) -> Verdict:
     """Classify every message. `said` holds each device's messages in the order in which it said them."""
-    verdict = Verdict(
-        acknowledged=sum(1 for each in said if each.seq), shown=sum(len(eye.shown) for eye in eyes)
-    )
+    verdict = Verdict(acknowledged=sum(1 for each in said if each.seq), shown=sum(len(eye.shown) for eye in eyes))
     places: dict[str, int] = {}  # body → its sequence in the log
     blame: dict[str, tuple[str, str]] = {}  # body → its worst class, and why
     for seq, body in stored:

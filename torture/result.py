@@ -40,7 +40,5 @@ def table(results: list[Result]) -> str:
     for each in results:
         red = "red" if each.control_red else "**NOT RED**"
         figures = each.figures + (f" Left out: {each.left_out}" if each.left_out else "")
-        lines.append(
-            f"| {each.test} | {each.trials:,} {each.of} | {each.bound} | {figures} | {each.control}: {red} |"
-        )
+        lines.append(f"| {each.test} | {each.trials:,} {each.of} | {each.bound} | {figures} | {each.control}: {red} |")
     return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""Row: SIGKILL in place of the N-th write, truncation or fsync of the log's files, for N through a broker's whole life.
+
+strace delivers the signal at the entrance of the system call, which is never carried out. Each broker starts on an
+empty folder, commits a few lone messages and a burst that makes SQLite checkpoint, and shuts down; where it dies on the
+way a second one goes on, and the client with it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from client import Client, ClientError, Rejected
+from client.receipt import Receipt
+from messages import find_home
+
+from .brokers import Broker, TortureError, broken, endpoint, folder, stored
+from .checker import Eye, Said, Verdict, judge
+from .result import Result, Scale
+
+CALLS = "write,pwrite64,pwritev,fdatasync,fsync,ftruncate,unlink"
+POINTS = {"full": 400, "short": 4}
+CONTROL_POINTS = {"full": 10, "short": 2}
+GROUPS = (1, 1, 1, 90, 1, 1)  # messages said together; the burst is above the 1000 pages at which SQLite checkpoints
+LARGE = 60_000  # characters of each message of the burst
+ANSWER_SECONDS = 20.0
+
+
+def run(scale: Scale) -> Result:
+    """Sound and sabotaged."""
+    if not shutil.which("strace"):
+        raise TortureError("There is no strace here (Debian: apt install strace).")
+    total = calls()
+    problems: list[str] = []
+    hits = acknowledged = lost = 0
+    chosen = points(total, POINTS[scale])
+    for number in chosen:
+        life = Life(number)
+        verdict = life.live()
+        hits += life.killed
+        acknowledged += verdict.acknowledged
+        problems += [f"at call {number}: {each}" for each in [*verdict.examples, *life.problems]]
+    for number in points(total, CONTROL_POINTS[scale]):
+        lost += Life(number, "commit-first").live().faults
+    return Result(
+        test="SIGKILL at the N-th write or fsync of the log",
+        trials=hits,
+        of="kills",
+        figures=f"a life from first start to shutdown makes some {total} such calls, of which {len(chosen)} were tried; "
+        f"{acknowledged:,} acknowledged.",
+        control=f"acknowledge before the commit, {CONTROL_POINTS[scale]} points: {lost} faults",
+        control_red=lost > 0,
+        problems=problems,
+    )
+
+
+def points(total: int, wanted: int) -> list[int]:
+    """Every call of the start, of the lone commits and of the shutdown, and as many as fit of the burst between."""
+    edge = min(wanted // 3, total // 2)
+    middle = wanted - 2 * edge
+    step = max(1, (total - 2 * edge) // max(1, middle))
+    return sorted({*range(1, edge + 1), *range(edge + 1, total - edge, step), *range(total - edge + 1, total + 1)})
+
+
+def calls() -> int:
+    """How many such calls an undisturbed life makes."""
+    with tempfile.NamedTemporaryFile() as trace:
+        Life(0, trace=Path(trace.name)).live()
+        return sum(1 for line in trace if b"= 0" in line or b") = " in line)
+
+
+@dataclass
+class Life:
+    """One broker that is killed at its N-th call (0: never), its successor, and the one person who talks there."""
+
+    number: int
+    sabotage: str = ""
+    trace: Path = Path("/dev/null")
+    killed: bool = False
+    problems: list[str] = field(default_factory=list)
+    said: list[tuple[Said, Receipt]] = field(default_factory=list)
+
+    def live(self) -> Verdict:
+        """From the first start to the last shutdown."""
+        with folder() as place:
+            self._home, self._bind = place / "home", endpoint()
+            self._broker = Broker(self._home, self._bind, sabotage=self.sabotage, wrap=self._strace())
+            try:
+                self._broker.ready(must=False)
+                self._go_on()
+                with Client("ann", home=self._home) as ann:
+                    eye = self._talk(ann)
+            finally:
+                self._broker.kill()
+            if problem := broken(self._broker.log):
+                self.problems.append(f"verify: {problem}")
+            return judge([said for said, _ in self.said], [eye], stored(self._broker.log))
+
+    def _strace(self) -> list[str]:
+        data = find_home(self._home).broker
+        paths = [part for name in ("log.db", "log.db-wal", "log.db-journal") for part in ("-P", str(data / name))]
+        inject = ["-e", f"inject={CALLS}:signal=KILL:when={self.number}"] if self.number else []
+        return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-e", f"trace={CALLS}", *inject, *paths]
+
+    def _go_on(self) -> None:
+        """Where the broker died, start the next one."""
+        if self._broker.process.poll() is not None:
+            self.killed = True
+            self._broker = Broker(self._home, self._bind, sabotage=self.sabotage)
+            self._broker.ready()
+
+    def _talk(self, ann: Client) -> Eye:
+        names = count()
+        for group in GROUPS:
+            size = LARGE if group > 1 else 10
+            for _ in range(group):
+                said = Said("ann/desk", "ann", "@ann", f"ann/desk {next(names)} " + "x" * size)
+                self.said.append((said, ann.send("@ann", said.body)))
+            for said, receipt in self.said[-group:]:
+                self._wait(said, receipt)
+        self._broker.process.terminate()
+        try:
+            self._broker.process.wait(ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.problems.append("It did not end when told to.")
+            self._broker.kill()
+        self.killed |= self._broker.process.returncode < 0
+        self._broker = Broker(self._home, self._bind)
+        self._broker.ready()
+        eye = Eye("ann/desk", "ann")
+        expected = len(self.said)
+        for message in ann.messages(timeout=3.0):
+            eye.shown.append((message.seq, message.body))
+            if len(eye.shown) == expected:
+                break
+        return eye
+
+    def _wait(self, said: Said, receipt: Receipt) -> None:
+        for _ in range(int(ANSWER_SECONDS / 0.1)):
+            try:
+                said.seq = receipt.wait(0.1)
+                return
+            except Rejected as error:
+                said.code = str(error.code)
+                return
+            except (TimeoutError, ClientError):
+                self._go_on()
+        self.problems.append(f"{said.body[:20]!r} was never answered.")
