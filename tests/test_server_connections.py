@@ -1,0 +1,481 @@
+"""The server on real sockets, tick by tick: who is behind a descriptor, who is let in, who is cut, and when."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import zmq
+from zmq.utils import z85
+
+from broker import server, sockets
+from broker.connections import Connections
+from broker.keys import KeyPair
+from broker.sessions import Peer
+from messages import (
+    FRAME_BYTES,
+    HELLO_SECONDS,
+    PROTOCOL,
+    Bye,
+    Dismissed,
+    Hello,
+    Message,
+    Ping,
+    Pong,
+    Post,
+    Presence,
+    Rejected,
+    Welcome,
+    encode_commands,
+)
+
+from .dealer import Dealer
+from .stepped import Stepped
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepped]:
+    broker = Stepped(tmp_path, monkeypatch)
+    yield broker
+    broker.close()
+
+
+def whys(broker: Stepped) -> list[object]:
+    return [note.fields.get("why") for note in broker.notes if note.what == "refused"]
+
+
+def raw(broker: Stepped) -> socket.socket:
+    """A TCP connection to the broker's port."""
+    where = urlsplit(broker.address.endpoint)
+    return socket.create_connection((where.hostname, where.port), timeout=5)
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def serves(broker: Stepped) -> None:
+    """Someone new comes in and is answered."""
+    with broker.dealer("canary") as canary:
+        assert canary.accepted(Post(1, "*", "sing"))
+
+
+# --- the bookkeeping alone -------------------------------------------------------------------------------------------
+
+
+def peer() -> Peer:
+    return Peer(b"", b"", 0.0, 0.0)
+
+
+def never() -> bool:
+    raise AssertionError("asked without need")
+
+
+def test_a_connection_is_its_descriptors_until_it_is_closed():
+    known, alice = Connections(10), peer()
+    known.accepted(7, 0)
+    assert known.met(alice, 7, never)
+    assert known.descriptor(alice) == 7
+    assert known.closed(7) is alice
+    assert known.descriptor(alice) is None
+    assert len(known) == 0
+
+
+def test_a_first_frame_that_is_read_after_the_end_belongs_to_nobody_else():
+    known, gone, here = Connections(10), peer(), peer()
+    known.accepted(7, 0)
+    assert known.closed(7) is None
+    known.accepted(7, 0)
+    assert not known.met(gone, 7, lambda: False)
+    assert known.met(here, 7, lambda: True)
+    assert (known.descriptor(gone), known.descriptor(here)) == (None, 7)
+    assert not known.met(peer(), 7, never), "two cannot have one descriptor"
+    assert known.closed(7) is here
+
+
+def test_once_all_is_read_nobody_is_in_doubt():
+    known = Connections(10)
+    known.accepted(7, 0), known.closed(7), known.accepted(7, 0), known.drained()
+    assert known.met(peer(), 7, never)
+
+
+def test_those_who_say_nothing_are_named_in_order_and_once():
+    known = Connections(10)
+    known.accepted(7, 0), known.accepted(8, 1), known.accepted(9, 2), known.closed(8), known.accepted(7, 3)
+    known.met(peer(), 9, never)
+    assert known.deadline == 13
+    assert list(known.overdue(12.9)) == []
+    assert list(known.overdue(13)) == [7]
+    assert known.deadline is None
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_the_order_the_living_are_known_and_the_dead_never_own_a_descriptor(seed):
+    """Connections come and go on three descriptors; what they said is read later, in any order."""
+    rng = random.Random(seed)
+    known = Connections(10)
+    alive: dict[int, Peer] = {}  # descriptor → connection
+    unread: list[tuple[int, Peer]] = []
+    read: set[Peer] = set()
+    for _ in range(60):
+        descriptor = rng.randrange(3)
+        match rng.randrange(5):
+            case 0 | 1 if descriptor not in alive:
+                known.accepted(descriptor, 0)
+                alive[descriptor] = peer()
+                if rng.random() < 0.8:
+                    unread.append((descriptor, alive[descriptor]))
+            case 2 if descriptor in alive:
+                gone = alive.pop(descriptor)
+                assert known.closed(descriptor) is (gone if gone in read else None)
+            case 3 if unread:
+                at, one = unread.pop(rng.randrange(len(unread)))
+                assert known.met(one, at, lambda one=one: one in alive.values()) == (one in alive.values())
+                if one in alive.values():
+                    read.add(one)
+            case 4 if not unread:
+                known.drained()
+        for one in [one for _, one in unread if one not in alive.values()]:
+            assert known.descriptor(one) is None
+        assert len(known) == len(alive)
+
+
+# --- those who say nothing -------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_never_says_anything_is_cut_in_time(broker):
+    silent = broker.dealer(greet=False)
+    silent.until(lambda: len(broker.server._connections) == 1)
+    broker.steps(HELLO_SECONDS - 1)
+    assert not silent.cut
+    broker.steps(1.1)
+    silent.is_cut()
+    assert whys(broker) == ["it said nothing for 10 seconds"]
+    serves(broker)
+
+
+def test_a_tcp_connection_that_never_says_anything_is_cut_in_time(broker):
+    with raw(broker) as silent:
+        broker.until(lambda: len(broker.server._connections) == 1)
+        broker.steps(HELLO_SECONDS + 0.1)
+        with contextlib.suppress(ConnectionResetError):
+            while silent.recv(1000):
+                pass
+    serves(broker)
+
+
+def test_a_client_that_says_something_but_never_hello_is_told_and_cut(broker):
+    rude = broker.dealer(greet=False)
+    rude.put(Ping(1))
+    rude.wait(Pong)
+    broker.steps(HELLO_SECONDS + 0.1)
+    assert rude.wait(Rejected).code == "hello_first"
+    broker.steps(2.1)
+    rude.is_cut()
+
+
+def test_without_the_watch_the_silent_one_would_stay(broker, monkeypatch):
+    """The control of the first."""
+    monkeypatch.setattr(Connections, "overdue", lambda self, now: iter(()))
+    silent = broker.dealer(greet=False)
+    silent.until(lambda: len(broker.server._connections) == 1)
+    broker.steps(HELLO_SECONDS + 0.1)
+    with pytest.raises(AssertionError, match="end of the connection"):
+        silent.until(lambda: silent.cut, "the end of the connection", deadline=0.2)
+
+
+# --- those who go ----------------------------------------------------------------------------------------------------
+
+
+def hello(name: str) -> bytes:
+    return encode_commands([Hello(PROTOCOL, name, name.encode().ljust(16, b"\0"))])
+
+
+def only_zap(broker: Stepped) -> Callable[[], None]:
+    """What a server in the middle of a long tick would have done before it: nobody's frames are read."""
+    return lambda: broker.sockets.answer_zap() if broker.sockets.zap.poll(1) else None
+
+
+def come_and_go_unread(broker: Stepped, name: str) -> None:
+    """A client says Hello and is gone before the server has read anything of it."""
+    with broker.dealer(name, greet=False) as dealer:
+        dealer._pump = only_zap(broker)
+        dealer.raw(hello(name))
+        dealer.until(lambda: broker.sockets.router.poll(0), "its Hello, unread")
+    while zmq.EVENT_DISCONNECTED not in broker.monitored():
+        broker.sockets.monitor.poll(100)
+
+
+def nothing_is_left(broker: Stepped) -> None:
+    broker.until(lambda: not broker.server._peers, "an end of all peers")
+    broker.until(lambda: not len(broker.server._connections), "an end of all connections")
+    assert broker.server._connections._descriptors == {}
+    broker.until(lambda: broker.core.state.by_nick == {}, "free nicks")
+
+
+def test_one_who_is_gone_before_the_first_frame_is_read_leaves_nothing(broker):
+    come_and_go_unread(broker, "alice")
+    nothing_is_left(broker)
+    assert isinstance(broker.dealer("alice").barrier(), list)
+    assert set(broker.core.state.by_nick) == {"alice"}
+
+
+def reuse(broker: Stepped) -> Dealer:
+    """The next client gets the descriptor of one whose first frame is still unread, and stays for a minute."""
+    come_and_go_unread(broker, "gone")
+    here = broker.dealer("late", greet=False)
+    here._pump = only_zap(broker)
+    here.raw(hello("late"))
+    here.until(lambda: here.up, "a handshake")
+    assert broker.monitored().count(zmq.EVENT_ACCEPTED) == 2
+    assert len({descriptor for _, descriptor in broker._monitored}) == 1
+    here._pump = broker.step
+    assert here.wait(Welcome).nick == "late"
+    for _ in range(6):
+        here.put(Ping(0))
+        broker.steps(10)
+    here.barrier()
+    return here
+
+
+def test_a_reused_descriptor_is_not_cut_for_the_one_that_had_it_before(broker):
+    here = reuse(broker)
+    assert not here.cut
+    assert here.accepted(Post(1, "*", "still here"))
+    assert set(broker.core.state.by_nick) == {"late"}
+
+
+def test_with_every_first_frame_taken_for_its_descriptors_owner_it_would_be(broker, monkeypatch):
+    """The control."""
+
+    def trusting(self: Connections, peer: Peer, descriptor: int, alive: object) -> bool:
+        self._open[descriptor] = peer
+        self._descriptors[peer] = descriptor
+        return True
+
+    monkeypatch.setattr(Connections, "met", trusting)
+    with pytest.raises(AssertionError, match="late was cut"):
+        reuse(broker)
+
+
+def test_bye_followed_by_the_end_is_one_leaving(broker):
+    watch = broker.dealer("watch")
+    watch.barrier()
+    leaver = broker.dealer("alice")
+    leaver.put(Bye())
+    leaver.barrier()
+    leaver.close()
+    watch.until(lambda: len(broker.server._peers) == 1)
+    assert [event for event in watch.barrier() if isinstance(event, Presence)] == [
+        Presence("alice", "joined"),
+        Presence("alice", "left"),
+    ]
+    assert set(broker.core.state.by_nick) == {"watch"}
+
+
+def test_one_who_says_bye_and_stays_is_cut(broker):
+    leaver = broker.dealer("alice")
+    leaver.put(Bye())
+    leaver.barrier()
+    broker.steps(2.1)
+    leaver.is_cut()
+    nothing_is_left(broker)
+
+
+def test_one_who_was_told_to_go_and_stays_is_cut(broker):
+    old = broker.dealer("alice")
+    new = broker.dealer("alice", keys=old.keys)
+    assert old.wait(Dismissed).code == "replaced"
+    broker.steps(2.1)
+    old.is_cut()
+    new.barrier()
+    assert len(broker.server._peers) == 1
+
+
+def test_a_crowd_that_comes_goes_and_comes_back_leaves_nothing_behind(broker):
+    """300 connections in three waves; of each some go at once, some in the middle, some with a Bye."""
+    before = descriptors()
+    rng = random.Random(7)
+    keys = [zmq.curve_keypair() for _ in range(100)]
+    for _ in range(3):
+        crowd = [broker.dealer(f"n{n}", greet=False, keys=keys[n]) for n in range(100)]
+        for n, dealer in enumerate(crowd):
+            dealer.raw(hello(f"n{n}"))
+            broker.step(0)
+        for dealer in rng.sample(crowd, 40):
+            dealer.close()
+            broker.step(0)
+        for dealer in crowd:
+            if not dealer.socket.closed:
+                dealer.wait(Welcome)
+                if rng.random() < 0.5:
+                    dealer.put(Bye())
+                broker.step(0)
+                dealer.close()
+    broker.until(lambda: not broker.server._peers and not len(broker.server._connections), "an end")
+    broker.ahead += 31
+    nothing_is_left(broker)
+    assert descriptors() <= before + 5
+    serves(broker)
+
+
+# --- those who speak otherwise ---------------------------------------------------------------------------------------
+
+
+def test_a_self_chosen_routing_id_is_refused_in_words(broker):
+    chosen = broker.dealer(greet=False, routing_id=b"admin")
+    assert "routing id" in chosen.hello().text
+    assert chosen.wait(Dismissed).code == "malformed"
+    broker.steps(2.1)
+    chosen.is_cut()
+
+
+@pytest.mark.parametrize("frames", [(b"", b"\x90"), (b"a", b"b", b"c"), (b"\x90",) * 50])
+def test_wrong_frame_counts_are_refused_and_nothing_else_is_lost(broker, frames):
+    alice, bob = broker.dealer("alice"), broker.dealer("bob")
+    bob.barrier()
+    alice.put(Post(1, "@bob", "before"))
+    alice.raw(*frames)
+    alice.put(Post(2, "@bob", "after"))
+    assert f"this one had {len(frames)}" in alice.wait(Rejected).text
+    alice.barrier()
+    assert [event.body for event in bob.barrier() if isinstance(event, Message)] == ["before", "after"]
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xc1", b"hello", b"\xff" * 1000, b"\x91" * 1000, b"\x90\x00"])
+def test_garbage_is_refused_and_nothing_else_is_lost(broker, frame):
+    alice = broker.dealer("alice")
+    alice.raw(frame)
+    assert alice.wait(Rejected).code == "malformed"
+    assert alice.accepted(Post(1, "*", "after"))
+
+
+def test_invalid_utf8_is_refused_under_its_number(broker):
+    alice = broker.dealer("alice")
+    alice.raw(encode_commands([Post(1, "*", "good"), Post(2, "*", "xx")]).replace(b"xx", b"\xff\xfe"))
+    assert alice.wait(Rejected).number == 2
+    assert alice.accepted(Post(3, "*", "after"))
+
+
+def test_the_largest_frame_passes_and_one_byte_more_ends_the_connection(broker):
+    alice, bob = broker.dealer("alice"), broker.dealer("bob")
+    alice.raw(bytes(FRAME_BYTES))
+    assert alice.wait(Rejected).code == "malformed"
+    alice.raw(bytes(FRAME_BYTES + 1))
+    alice.is_cut()
+    assert bob.accepted(Post(1, "*", "still served"))
+
+
+def test_another_version_is_told_which_is_spoken(broker):
+    future = broker.dealer(greet=False)
+    future.put(["hello", 2, "alice", bytes(16)])
+    assert f"speaks protocol {PROTOCOL}" in future.wait(Rejected).text
+    assert future.wait(Dismissed).code == "version"
+    broker.steps(2.1)
+    future.is_cut()
+
+
+def test_more_connections_than_descriptors_are_turned_away_and_those_inside_stay(broker):
+    inside = broker.dealer("alice")
+    broker.sockets.limit = 5
+    outside = [raw(broker) for _ in range(20)]
+    inside.until(lambda: "there are too many connections" in whys(broker))
+    inside.until(lambda: len(broker.server._connections) <= 5)
+    assert inside.accepted(Post(1, "*", "still inside"))
+    for one in outside:
+        one.close()
+    inside.until(lambda: len(broker.server._connections) == 1)
+    serves(broker)
+
+
+def test_a_flood_of_refusals_is_not_a_flood_of_lines(broker):
+    alice = broker.dealer("alice")
+    for _ in range(10):
+        alice.put(*([["dance"]] * 1000))
+    alice.until(lambda: sum(isinstance(event, Rejected) for event in alice.events) == 10_000)
+    assert len(broker.notes) <= 10 * (server.TICK_NOTES + 1)
+    assert any("are left out" in str(note.fields.get("text")) for note in broker.notes)
+
+
+# --- who is let in ---------------------------------------------------------------------------------------------------
+
+
+def comes_in(dealer: Dealer) -> bool:
+    """Whether a Hello is answered before the connection fails, or half a second is over."""
+    dealer.raw(hello(dealer.name))
+    with contextlib.suppress(AssertionError):
+        dealer.until(lambda: bool(dealer.events) or dealer.cut, deadline=0.5)
+    return bool(dealer.events)
+
+
+def test_a_handshake_of_another_domain_is_refused(broker, monkeypatch):
+    assert comes_in(broker.dealer("alice", greet=False)), "the control"
+    monkeypatch.setattr(sockets, "ZAP_DOMAIN", b"another")
+    assert not comes_in(broker.dealer("bob", greet=False))
+
+
+def test_without_a_zap_handler_nobody_comes_in(broker, monkeypatch):
+    broker.sockets.zap.close(0)
+    monkeypatch.setattr(broker.sockets, "zap", broker.sockets.context.socket(zmq.REP))  # bound nowhere
+    assert not comes_in(broker.dealer("alice", greet=False))
+
+
+def test_with_neither_domain_nor_handler_anyone_would_come_in(tmp_path, monkeypatch):
+    """The control: what libzmq does by itself."""
+
+    def open_door(self: sockets.Sockets, keys: KeyPair) -> None:
+        self.zap.unbind("inproc://zeromq.zap.01")
+        self.router.curve_server = True
+        self.router.curve_secretkey = z85.encode(keys.secret)
+
+    monkeypatch.setattr(sockets.Sockets, "_configure", open_door)
+    broker = Stepped(tmp_path, monkeypatch)
+    stranger = broker.dealer("alice", greet=False)
+    stranger._pump = only_zap(broker)
+    stranger.raw(hello("alice"))
+    stranger.until(lambda: stranger.up and broker.sockets.router.poll(0), "being let in")
+    broker.close()
+
+
+@pytest.mark.parametrize("mechanism", ["null", "plain", "wrong key"])
+def test_other_mechanisms_and_keys_are_refused_and_noted(broker, mechanism):
+    dealer = broker.dealer(greet=False)
+    dealer.close()
+    with contextlib.closing(zmq.Context.instance().socket(zmq.DEALER)) as stranger:
+        stranger.linger = 0
+        stranger.reconnect_ivl = -1
+        if mechanism == "plain":
+            stranger.plain_username = stranger.plain_password = b"admin"
+        elif mechanism == "wrong key":
+            stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+            stranger.curve_serverkey = zmq.curve_keypair()[0]
+        stranger.connect(broker.address.endpoint)
+        stranger.send(hello("admin"))
+        broker.until(lambda: whys(broker), "a note of the refusal")
+        assert not stranger.poll(0)
+    assert broker.core.state.by_nick == {}
+    serves(broker)
+
+
+def first_id(folder: Path, patch: pytest.MonkeyPatch) -> bytes:
+    broker = Stepped(folder, patch)
+    broker.dealer("alice")
+    [route] = broker.server._peers
+    broker.close()
+    return route
+
+
+def test_routing_ids_cannot_be_foretold(tmp_path, monkeypatch):
+    assert first_id(tmp_path, monkeypatch) != first_id(tmp_path, monkeypatch)
+
+
+def test_without_a_seed_they_could(tmp_path, monkeypatch):
+    """The control: the same seed, the same ids."""
+    monkeypatch.setattr(sockets.os, "urandom", lambda size: b"seed" * (size // 4))
+    assert first_id(tmp_path, monkeypatch) == first_id(tmp_path, monkeypatch)
