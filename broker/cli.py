@@ -137,6 +137,7 @@ def _export(home: Home) -> int:
 def _run(settings: Settings) -> int:
     from .core import Core
     from .folder import Folder
+    from .index import Index
     from .keys import load_or_make
     from .log import Log
     from .notes import reporter
@@ -147,8 +148,10 @@ def _run(settings: Settings) -> int:
     try:
         keys = load_or_make(folder.key_file)
         log = Log(folder.log_file)
+        index = Index(folder.index_file, log)
         core = Core(
             log,
+            index,
             operator=keys.public,
             name=f"confab-broker {__version__}",
             now=time.monotonic(),
@@ -163,6 +166,7 @@ def _run(settings: Settings) -> int:
         finally:
             sockets.close()
         core.store_snapshot()
+        index.close()
         log.close()
     finally:
         folder.close()

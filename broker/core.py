@@ -8,6 +8,7 @@ leases and as milliseconds since the epoch (`at`) for people.
 from __future__ import annotations
 
 import heapq
+import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import count
 
@@ -30,6 +31,7 @@ from messages import (
 from . import applying, effects, feeding, requests
 from .audience import Audience
 from .entries import Announced, AnyEntry, Parted, Posted, Released
+from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .notes import Note
 from .outbound import Outbound
@@ -45,9 +47,12 @@ COMMAND_BYTES = 128  # what a command weighs in memory besides its text
 class Core:
     """Everything the broker knows, and what it does next."""
 
-    def __init__(self, log: Log, *, operator: bytes, name: str, now: float, at: int) -> None:
+    def __init__(
+        self, log: Log, index: Index | None = None, *, operator: bytes, name: str, now: float, at: int
+    ) -> None:
         """Fold the log into the state. `operator` is the broker's own public key; raises LogError."""
         self.log = log
+        self.index = index or Index(":memory:", log)
         self.name = name
         self.operator = operator
         self.state = State(log.load_snapshot())
@@ -334,6 +339,14 @@ class Core:
                 self._unblock(peer)
             elif isinstance(entry, (Released, Parted)):  # nobody asked: try again
                 self.schedule(self.here[entry.account], now + LEASE_SECONDS)
+
+    def fold_index(self) -> None:
+        """Bring the index a little nearer to the head; it is never awaited, and what it lacks is read in the log."""
+        try:
+            self.index.advance()
+        except (LogError, sqlite3.Error) as error:
+            self.note("log", text=f"The index cannot go on, and is left as it is until the next start: {error}")
+            self.index.stop()
 
     def store_snapshot(self) -> None:
         """Store the state beside the log, so that the next start is short; on an error the last one serves."""

@@ -1,4 +1,4 @@
-"""Reading the log for someone: sessions that are behind, history, and retries. Decides what an account may see.
+"""Reading the log for someone: sessions that are behind, and retries. Decides what a session is delivered.
 
 A session that is behind its live place (it came back, was slow, or held deliveries) is fed from its cursor in bounded
 portions, so that neither it nor the log can hold up a tick.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, AnyEvent, History, HistoryPage, Message
+from messages import Announcement, AnyEvent, Message
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
 from .log import Log, LogError, Segment
@@ -25,7 +25,6 @@ FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions togethe
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
 PORTION_SIZE = 256 * 1024  # and characters of their bodies
 RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
-HISTORY_ENTRIES = 20_000  # entries looked at for one answer to History: some 10 ms; the page says where to go on
 
 
 def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
@@ -71,24 +70,6 @@ def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
             if seq >= last or size >= PORTION_SIZE:
                 return events, seq
     return events, seq
-
-
-def history(log: Log, account: Account, command: History, to: int, target: str) -> HistoryPage:
-    """The newest messages of a conversation in front of `before` that the account may see, oldest first."""
-    before = log.head + 1 if command.before is None else min(command.before, log.head + 1)
-    lowest = before - HISTORY_ENTRIES
-    items: list[Message | Announcement] = []
-    size = 0
-    limit = min(command.limit, HISTORY_PAGE)
-    for segment in log.read_back(before):
-        for seq in range(min(segment.last, before - 1), segment.first - 1, -1):
-            entry = segment.entries[seq - segment.first]
-            if isinstance(entry, (Posted, Announced)) and _of_conversation(entry, to, account.id):
-                items.append(delivery(seq, segment.at, entry))
-                size += len(entry.body)
-            if len(items) >= limit or size >= HISTORY_BYTES or seq <= lowest:
-                return HistoryPage(command.number, target, items[::-1], seq if seq > 1 else None)
-    return HistoryPage(command.number, target, items[::-1], None)
 
 
 class Retries:
@@ -152,16 +133,6 @@ def delivery(seq: int, at: int, entry: Said) -> Message | Announcement:
     if isinstance(entry, Posted):
         return Message(seq, at, entry.sender, entry.target, entry.body)
     return Announcement(seq, at, entry.sender, entry.target, entry.body, entry.title, entry.priority)
-
-
-def _of_conversation(entry: Said, to: int, account: int) -> bool:
-    """Whether an entry belongs to a room, to everyone, or to the pair of `account` and another account `to`.
-
-    Account and room ids are sequences of one log, so a room id is no account's.
-    """
-    if entry.to == to:
-        return entry.account == account or not entry.target.startswith("@")
-    return entry.to == account and entry.account == to
 
 
 def _from(segment: Segment, seq: int) -> list[tuple[int, AnyEntry]]:

@@ -44,6 +44,11 @@ class Folder:
         """Where the log is."""
         return self.path / "log.db"
 
+    @property
+    def index_file(self) -> Path:
+        """Where the index is; it may be deleted, and is built again."""
+        return self.path / "index.db"
+
     def publish(self, key: bytes, endpoints: list[str]) -> None:
         """Tell clients under the same home where we listen and who we are."""
         part = self._home.local.with_suffix(".part")

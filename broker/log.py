@@ -115,6 +115,18 @@ class Log:
             yield segment
             seq = segment.first - 1
 
+    def digest_at(self, seq: int) -> bytes:
+        """The digest of the segment that ends with this sequence; empty when none does. Raises LogError."""
+        if seq == 0:
+            return bytes(32)
+        try:
+            row = self._db.execute(
+                "SELECT digest, first + count - 1 FROM segment WHERE first <= ? ORDER BY first DESC LIMIT 1", (seq,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise LogError(f"The log cannot be read at sequence {seq}: {error}.") from error
+        return bytes(row[0]) if row and row[1] == seq else b""
+
     def load_snapshot(self) -> Snapshot | None:
         """The newest stored snapshot, None when there is none yet. Raises LogError."""
         try:

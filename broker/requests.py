@@ -42,6 +42,7 @@ from messages import (
     Register,
     Rename,
     Rooms,
+    Search,
     Unban,
     Unregister,
     Who,
@@ -51,8 +52,9 @@ from messages import (
     fold,
 )
 
-from . import effects, feeding, greeting, moderation, roster
+from . import effects, feeding, greeting, moderation, recall, roster
 from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted, Registered
+from .index import pair, words_of
 from .log import LogError
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
                 core.answer(peer, roster.rooms(core, session, command))
         case History():
             _history(core, peer, session, command)
+        case Search():
+            _search(core, peer, session, command)
         case Away():
             _away(core, peer, session, command)
         case Join():
@@ -282,7 +286,26 @@ def _history(core: Core, peer: Peer, session: Session, command: History) -> None
     if found is None:
         return
     try:
-        core.answer(peer, feeding.history(core.log, session.here.account, command, *found))
+        core.answer(peer, recall.history(core.log, core.index, session.here.account, command, *found))
+    except LogError as error:
+        core.refuse(peer, command.number, Code.NOT_READ, str(error))
+
+
+def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
+    account = session.here.account
+    if not words_of(command.words):
+        core.refuse(peer, command.number, Code.EMPTY, "There is no word to search for.")
+        return
+    if not core.afford(peer, command, HISTORY_COST):
+        return
+    wanted = None
+    if command.to:
+        found = find_target(core, peer, command.number, command.to)
+        if found is None:
+            return
+        wanted = pair(account.id, found[0]) if command.to.startswith("@") else (0, found[0])
+    try:
+        core.answer(peer, recall.search(core.log, core.index, account, command, wanted))
     except LogError as error:
         core.refuse(peer, command.number, Code.NOT_READ, str(error))
 

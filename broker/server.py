@@ -27,6 +27,8 @@ DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = 8192  # and no more commands than these
 DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 
+IDLE_MS = 20.0  # without input for this long, the index goes on
+
 SHARED_BYTES = 8 * 1024  # frames from here on are not copied for each connection
 TICK_NOTES = 500  # lines of one tick: whoever floods us must not have us write to a terminal for seconds
 AUTOMATIC_LENGTH = 5  # bytes of a routing id that the ROUTER gave, of which the first is 0
@@ -48,6 +50,7 @@ class Server:
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
         self._ended: list[Peer] = []  # disconnected, but with frames that may still be unread
+        self._idle = False  # the last look found no input, so that there is time for the index
         self._stop: str | None = None  # the signal that asked us to go
         self._wake, self._waker = socket.socketpair()
 
@@ -71,7 +74,13 @@ class Server:
             times = (self._core.deadline(now), self._connections.deadline)
             due = [when for when in times if when is not None]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
-        for ready, _ in poller.poll(int(timeout)):
+            if self._core.index.behind:
+                timeout = 0.0 if self._idle else IDLE_MS
+        found = poller.poll(int(timeout))
+        self._idle = not found
+        if self._idle and self._core.index.behind:
+            self._core.fold_index()
+        for ready, _ in found:
             if ready is self._sockets.zap:
                 self._sockets.answer_zap()
             elif ready == self._wake.fileno():

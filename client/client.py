@@ -45,6 +45,7 @@ from .inbox import Inbox
 from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
 from .profile import open_profile
+from .query import read_query
 from .read import read_page
 from .receipt import Numbered, Receipt
 from .session import State
@@ -174,6 +175,15 @@ class Client:
     def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages of a conversation, or those before a sequence."""
         question = History(1, check_target(plain(target)), limit, before)
+        return read_page(self._ask(question, HistoryPage, timeout), self.nick)
+
+    def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
+        """The latest messages with all these words among those we may see, or those in front of a sequence.
+
+        Among the words may stand from:NICK, in:TARGET, after:DATE and before:DATE (as in 2026-11-24, local time).
+        Raises InvalidName for a name or a date that is none.
+        """
+        question = read_query(plain(query), limit, before)
         return read_page(self._ask(question, HistoryPage, timeout), self.nick)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:

@@ -156,6 +156,11 @@ def history(chat: Client, out: Out, target: str, *, limit: int, before: int | No
     out.messages(page.messages, chat.nick)
 
 
+def search(chat: Client, out: Out, query: str, *, limit: int, before: int | None, timeout: float) -> None:
+    """Print the latest messages that fit, oldest first."""
+    out.messages(chat.search(query, limit=limit, before=before, timeout=timeout).messages, chat.nick)
+
+
 def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, silence: float | None) -> None:
     """Print messages as they come, of these conversations or of all; raises TimeoutError after `silence` seconds."""
     chat.wait_connected(connect)

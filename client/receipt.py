@@ -19,6 +19,7 @@ from messages import (
     Register,
     Rename,
     Rooms,
+    Search,
     Unban,
     Unregister,
     Who,
@@ -36,6 +37,7 @@ Numbered: TypeAlias = (
     | Who
     | Rooms
     | History
+    | Search
     | Kick
     | Ban
     | Unban

@@ -178,6 +178,18 @@ def _history(options: argparse.Namespace) -> int:
     return ACCEPTED
 
 
+def _search(options: argparse.Namespace) -> int:
+    from . import oneshot
+
+    query = " ".join(options.words)
+    if not query.strip():
+        raise UsageError("search takes the words to find.")
+    with open_client(options) as chat:
+        out = oneshot.Out(as_json=options.json)
+        oneshot.search(chat, out, query, limit=options.limit, before=options.before, timeout=_patience(options))
+    return ACCEPTED
+
+
 def _tail(options: argparse.Namespace) -> int:
     from . import oneshot
 
@@ -204,5 +216,6 @@ COMMANDS = {
     "who": Subcommand("who is online", "", _common, _who),
     "rooms": Subcommand("which rooms there are", "", _common, _rooms),
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
+    "search": Subcommand("the latest messages with these words", "WORD ...", _remembering, _search),
     "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", _common, _tail),
 }

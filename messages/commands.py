@@ -102,6 +102,19 @@ class History(Command, tag="history"):
     before: Sequence | None = None
 
 
+class Search(Command, tag="search"):
+    """Ask for the latest messages in which all these words stand, among those the account may see."""
+
+    number: Number
+    words: str
+    limit: Number = 50
+    before: Sequence | None = None
+    sender: str = ""  # only by this nick
+    to: str = ""  # only in this conversation
+    since: int | None = None  # only from this time on, ms since the epoch
+    until: int | None = None  # only before this time
+
+
 class Feed(Command, tag="feed"):
     """Deliver entries after this sequence; None: hold deliveries back (answers still come)."""
 
@@ -183,6 +196,7 @@ AnyCommand: TypeAlias = (
     | Who
     | Rooms
     | History
+    | Search
     | Feed
     | Ping
     | Bye

@@ -126,7 +126,7 @@ class Announcement(Event, tag="announcement"):
 
 
 class HistoryPage(Event, tag="history_page"):
-    """Answer to History: oldest first."""
+    """Answer to History and Search: oldest first."""
 
     number: int
     to: str

@@ -125,6 +125,10 @@ class FakeClient:
         self._asked("history", target, limit, before)
         return self.page
 
+    def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
+        self._asked("search", query, limit, before)
+        return self.page
+
     def wait_connected(self, timeout: float | None = None) -> Connected:
         return connected(self.nick)
 

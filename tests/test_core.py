@@ -39,6 +39,7 @@ from messages import (
     RoomList,
     Rooms,
     Roster,
+    Search,
     Unban,
     Unregister,
     Welcome,
@@ -610,6 +611,62 @@ def test_history_shows_no_one_elses_direct_messages(wire):
         assert carol.say(History(1, target))[0].items == []
     bob.hear()
     assert [item.body for item in bob.say(History(1, "@alice"))[0].items] == ["secret"]
+
+
+@pytest.fixture(params=["not indexed", "half indexed", "indexed"])
+def said(wire, request):
+    """Alice and bob after forty messages in three conversations, the index at different places behind them."""
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    alice.say(Join(1, "#ops"))
+    for number in range(2, 42):
+        alice.say(
+            Post(number, ("@bob", "#general", "#ops", "*")[number % 4], f"Größe {number} of the Disk-{number % 3}")
+        )
+        if number == 20 and request.param == "half indexed":
+            wire.core.fold_index()
+    while request.param == "indexed" and wire.core.index.behind:
+        wire.core.fold_index()
+    alice.hear(), bob.hear()
+    return alice, bob
+
+
+def test_history_is_the_same_wherever_the_index_stands(said):
+    _alice, bob = said
+    [page] = bob.say(History(1, "@alice", 4))
+    assert [item.body[:8] for item in page.items] == ["Größe 28", "Größe 32", "Größe 36", "Größe 40"]
+    [older] = bob.say(History(2, "@alice", 100, page.before))
+    assert [item.body[:8].strip() for item in older.items] == [f"Größe {n}" for n in (4, 8, 12, 16, 20, 24)]
+    assert older.before is None
+    [room] = bob.say(History(3, "#ops", 2))
+    assert [item.body[:8] for item in room.items] == ["Größe 34", "Größe 38"]
+
+
+def test_search_finds_words_in_what_one_may_see(said):
+    alice, bob = said
+    assert bob.say(Search(2, "grosse"))[0].items == [], "ß is a letter of its own"
+    [page] = bob.say(Search(3, "GROßE disk 2", 100))
+    assert {item.to for item in page.items} == {"@bob", "#general", "*"}, "bob is not in #ops"
+    assert [item.seq for item in page.items] == sorted(item.seq for item in page.items)
+    [first] = alice.say(Search(4, "disk", 5))
+    [second] = alice.say(Search(5, "disk", 100, first.before))
+    assert len(first.items) + len(second.items) == 40
+
+
+def test_search_keeps_to_sender_conversation_and_time(said):
+    _alice, bob = said
+    bob.say(Post(1, "#general", "my disk"))
+    assert [item.body for item in bob.say(Search(2, "disk", 100, None, "BOB"))[-1].items] == ["my disk"]
+    assert {item.to for item in bob.say(Search(3, "disk", 100, None, "", "@alice"))[-1].items} == {"@bob"}
+    assert bob.say(Search(4, "disk", 100, None, "", "", EPOCH + 1))[-1].items == []
+    assert len(bob.say(Search(5, "disk", 100, None, "", "", EPOCH, EPOCH + 1))[-1].items) == 31
+    assert [event.code for event in bob.say(Search(6, " - "))] == ["empty"]
+    assert [event.code for event in bob.say(Search(7, "disk", 5, None, "", "@nobody"))] == ["no_such_nick"]
+
+
+def test_search_never_finds_the_direct_messages_of_others(said, wire):
+    carol = wire.connect("carol")
+    carol.hear()
+    assert {item.to for item in carol.say(Search(1, "disk", 100))[-1].items} == {"#general", "*"}
 
 
 # --- admins ----------------------------------------------------------------------------------------------------------

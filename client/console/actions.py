@@ -166,6 +166,22 @@ def history(talk: Talk, arguments: list[str]) -> None:
     talk.answers.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
 
 
+def search(talk: Talk, arguments: list[str]) -> None:
+    """Show the latest messages with these words."""
+
+    def shown(page: Page) -> None:
+        if not page.messages:
+            more = " as far as was looked; add before:DATE to look further back" if page.before is not None else ""
+            talk.tell(f"Nothing was found{more}.")
+            return
+        older = "" if page.before is None else "; there is more before it"
+        talk.show(render.rule(f"found{older}"))
+        today = talk.now().date()
+        talk.show(*(render.message(item, talk.chat.nick, today) for item in page.messages), render.rule("now"))
+
+    talk.answers.ask(lambda: talk.chat.search(arguments[0], limit=20), shown)
+
+
 def rename(talk: Talk, arguments: list[str]) -> None:
     """Take another nick."""
     _do(

@@ -93,6 +93,7 @@ TABLE = (
     Command(("/join",), "#room", "enter a room (made when new) and talk there", 1, 1, actions.join, "room"),
     Command(("/leave",), "[#room]", "leave a room; without one, the current", 0, 1, actions.leave, "room"),
     Command(("/history",), "[N]", "the latest messages of this conversation", 0, 1, actions.history),
+    Command(("/search",), "words", "find messages; from:NICK in:TARGET after:DATE before:DATE", 1, 1, actions.search),
     Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
     Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
     Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),

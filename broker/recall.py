@@ -1,0 +1,100 @@
+"""What was said before: the answers to History and Search, within what the asking account may see.
+
+The index says where messages are, as far as it has come; from its watermark on the log itself is read. Every answer
+looks at a bounded number of entries and says where to go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, History, HistoryPage, Message, Search, fold
+
+from .entries import EVERYONE_ID, Announced, Posted, Said
+from .feeding import delivery
+from .index import Conversation, Index, conversation, pair, words_of
+from .log import Log
+from .state import Account
+
+LOOKED_AT = 20_000  # entries looked at for one answer: some 10 ms; the page says where to go on
+
+Found = tuple[int, int, Said]  # sequence, ms since the epoch, and the message
+
+
+def history(log: Log, index: Index, account: Account, command: History, to: int, target: str) -> HistoryPage:
+    """The newest messages of a conversation in front of `before`, oldest first. Raises LogError."""
+    wanted = pair(account.id, to) if target.startswith("@") else (0, to)
+    before = _before(log, command.before)
+    indexed = index.of(wanted, min(before, index.watermark + 1))
+    found = _candidates(log, index, before, indexed, lambda entry: conversation(entry) == wanted)
+    return _page(command.number, target, command.limit, found)
+
+
+def search(log: Log, index: Index, account: Account, command: Search, to: Conversation | None) -> HistoryPage:
+    """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError."""
+    words = words_of(command.words)
+    before = _before(log, command.before)
+    indexed = index.matching(words, min(before, index.watermark + 1))
+    found = _candidates(log, index, before, indexed, lambda entry: set(words) <= set(words_of(entry.body)))
+    fitting = (
+        (seq, cost, item if item is not None and _fits(account, command, to, item) else None)
+        for seq, cost, item in found
+    )
+    return _page(command.number, command.to, command.limit, fitting)
+
+
+def _before(log: Log, before: int | None) -> int:
+    return log.head + 1 if before is None else min(before, log.head + 1)
+
+
+def _fits(account: Account, command: Search, to: Conversation | None, item: Found) -> bool:
+    _, at, entry = item
+    if command.sender and fold(entry.sender) != fold(command.sender):
+        return False
+    if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
+        return False
+    return (to is None or conversation(entry) == to) and _may_find(account, entry)
+
+
+def _may_find(account: Account, entry: Said) -> bool:
+    """What is found without being asked for by name: said to everyone, to or by the account, or in its rooms."""
+    return entry.to == EVERYONE_ID or account.id in (entry.to, entry.account) or entry.to in account.rooms
+
+
+# --- reading back ----------------------------------------------------------------------------------------------------
+
+Step = tuple[int, int, Found | None]  # the sequence reached, how many entries were looked at for it, what was found
+
+
+def _candidates(
+    log: Log, index: Index, before: int, indexed: Iterator[int], fits: Callable[[Said], bool]
+) -> Iterator[Step]:
+    """Walk back: entry by entry where the index has not come yet, then by what the index says."""
+    if before - 1 > index.watermark:
+        for segment in log.read_back(before):
+            for seq in range(min(segment.last, before - 1), max(segment.first, index.watermark + 1) - 1, -1):
+                entry = segment.entries[seq - segment.first]
+                said = entry if isinstance(entry, (Posted, Announced)) and fits(entry) else None
+                yield seq, 1, (seq, segment.at, said) if said is not None else None
+            if segment.first <= index.watermark + 1:
+                break
+    read = 0  # first sequence of the segment read last
+    for seq in indexed:
+        segment = next(log.read_back(seq + 1))
+        entry = segment.entries[seq - segment.first]
+        cost = 1 if segment.first == read else len(segment.entries)
+        read = segment.first
+        yield seq, cost, (seq, segment.at, entry) if isinstance(entry, (Posted, Announced)) else None
+
+
+def _page(number: int, to: str, limit: int, steps: Iterator[Step]) -> HistoryPage:
+    items: list[Message | Announcement] = []
+    size = looked_at = 0
+    for seq, cost, found in steps:
+        looked_at += cost
+        if found is not None:
+            items.append(delivery(*found))
+            size += len(found[2].body)
+        if len(items) >= min(limit, HISTORY_PAGE) or size >= HISTORY_BYTES or looked_at >= LOOKED_AT:
+            return HistoryPage(number, to, items[::-1], seq if seq > 1 else None)
+    return HistoryPage(number, to, items[::-1], None)
