@@ -13,13 +13,16 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.processes import Worker
 from client import Client, ClientError, Rejected
 from client import connection as library
+from client import session
 from client.receipt import Receipt
+from messages import PING_SECONDS, SILENCE_SECONDS
 
 from .checker import Eye, Said, Verdict, judge
 
@@ -41,6 +44,8 @@ class Person:
     pause: float = 0.02  # seconds between bursts
     bursts: tuple[int, ...] = (1, 1, 2, 5, 40)
     size: int = 100  # characters, at the most, of a body
+    broker: str | None = None  # an invite, when the way there is not the direct one
+    heartbeat: tuple[float, float] = (PING_SECONDS, SILENCE_SECONDS)  # one for a whole crew
 
 
 @dataclass(slots=True)
@@ -64,13 +69,14 @@ class Journals:
         return judge(self.said, self.eyes, [(seq, body) for seq, body in stored if body != END])
 
 
-def crew(home: Path, people: Sequence[Person], stop: Event, broker: str | None = None) -> Iterator[Journals | None]:
+def crew(home: Path, people: Sequence[Person], stop: Event) -> Iterator[Journals | None]:
     """A worker's work; see the module."""
     library._STEADY_SECONDS = 0.0  # kills come faster than in life: each reconnect starts with the quickest retry
+    session.PING_SECONDS, session.SILENCE_SECONDS = people[0].heartbeat
     journals = Journals()
     ending = threading.Event()
     with ExitStack() as stack:
-        clients = [stack.enter_context(Client(each.nick, home=home, broker=broker)) for each in people]
+        clients = [stack.enter_context(Client(each.nick, home=home, broker=each.broker)) for each in people]
         for client in clients:
             client.wait_connected(CONNECT_SECONDS)
         yield None
@@ -152,12 +158,10 @@ def _listen(journals: Journals, client: Client, eye: Eye, ending: threading.Even
 class Crews:
     """Several crews, led through their phases together."""
 
-    def __init__(self, home: Path, crews: Sequence[Sequence[Person]], *, broker: str | None = None) -> None:
-        from multiprocessing import get_context
-
+    def __init__(self, home: Path, crews: Sequence[Sequence[Person]]) -> None:
         self._home = home
         self._stop = get_context("spawn").Event()
-        self._workers = [Worker(crew, home, people, self._stop, broker) for people in crews]
+        self._workers = [Worker(crew, home, people, self._stop) for people in crews]
 
     def begin(self) -> None:
         """Wait until everybody is connected, then let them speak."""

@@ -1,0 +1,144 @@
+"""Row: a byte of the log's files changes, or an end is cut off, while no broker runs.
+
+What `confab-broker verify` or the start says is *detected*. What leaves every message and the state as they were is
+*harmless*. Everything else is silent, and a failure. Of the write-ahead log that a kill leaves behind, SQLite takes a
+damaged frame for the end, as after a torn write: that is counted apart.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec.msgpack import encode
+
+from broker import upkeep
+from broker.core import Core
+from broker.log import Log, LogError
+
+from .brokers import Broker, broken, endpoint, folder, stored
+from .crew import Crews, Person
+from .result import Result, Scale
+
+DAMAGES = {"full": 1000, "short": 40}
+CONTROL_DAMAGES = {"full": 200, "short": 40}
+SECONDS = {"full": 3.0, "short": 0.7}
+
+
+def run(scale: Scale) -> Result:
+    """Sound and sabotaged."""
+    with folder() as place:
+        make(place, SECONDS[scale])
+        found, silent = damage(place, DAMAGES[scale], broken)
+        tails, _ = damage(place, DAMAGES[scale] // 5, broken, tail=True)
+        control, _ = damage(place, CONTROL_DAMAGES[scale], unchained)
+    return Result(
+        test="corrupted log: bit flips and truncations",
+        trials=DAMAGES[scale],
+        of="damages of log.db",
+        figures=f"{found['detected']} detected, {found['harmless']} harmless, {found['silent']} silent. "
+        f"Of {DAMAGES[scale] // 5} damages of a left-over log.db-wal: {tails['detected']} detected, "
+        f"{tails['harmless']} harmless, {tails['shorter']} ended the log earlier and were not told from a torn write, "
+        f"{tails['silent']} else.",
+        control=f"digests not compared, {CONTROL_DAMAGES[scale]} damages: {control['silent']} silent",
+        control_red=control["silent"] > 0,
+        problems=silent,
+    )
+
+
+def make(place: Path, seconds: float) -> None:
+    """Two logs of a broker that was talked to: `whole` after a shutdown, `killed` with its write-ahead log."""
+    home = place / "home"
+    with Broker(home, endpoint()) as broker:
+        people = [Person(nick, f"{nick}/desk", ("*", "@ann"), listens=False, size=500) for nick in ("ann", "ben")]
+        crews = Crews(home, [people])
+        try:
+            crews.begin()
+            time.sleep(seconds)
+            crews.finish()
+        finally:
+            crews.close()
+        (place / "killed").mkdir()
+        for part in ("log.db", "log.db-wal"):
+            shutil.copy(broker.log.with_name(part), place / "killed" / part)
+    (place / "whole").mkdir()
+    shutil.copy(broker.log, place / "whole" / "log.db")
+
+
+def damage(
+    place: Path, times: int, verify: Callable[[Path], str], *, tail: bool = False
+) -> tuple[Counter[str], list[str]]:
+    """Damage copies so many times; returns how many were of which kind, and the silent ones in words."""
+    rng = random.Random(times)
+    source = place / ("killed" if tail else "whole")
+    name = "log.db-wal" if tail else "log.db"
+    intact, original = look(_copy(source, place / "copy")), (source / name).read_bytes()
+    counts: Counter[str] = Counter()
+    silent = []
+    for _ in range(times):
+        path = _copy(source, place / "copy")
+        content, what = _hurt(original, rng)
+        path.with_name(name).write_bytes(content)
+        kind = classify(path, verify, intact)
+        counts[kind] += 1
+        if kind in ("silent", "shorter"):
+            silent.append(f"{kind}: {name}, {what}")
+    return counts, silent
+
+
+def _copy(source: Path, target: Path) -> Path:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+    return target / "log.db"
+
+
+def _hurt(original: bytes, rng: random.Random) -> tuple[bytes, str]:
+    content = bytearray(original)
+    place = rng.randrange(len(content))
+    if rng.random() < 0.2:
+        del content[place:]
+        return bytes(content), f"cut off at {place} of {len(original)}"
+    bit = rng.randrange(8)
+    content[place] ^= 1 << bit
+    return bytes(content), f"bit {bit} at {place} of {len(original)}"
+
+
+Seen = tuple[list[tuple[int, str]], bytes]
+
+
+def look(path: Path) -> Seen:
+    """Everything that a log means: its messages, and the state that a broker starts with."""
+    log = Log(path)
+    try:
+        core = Core(log, operator=bytes(32), name="torture", now=0.0, at=0)
+        return stored(path), encode(core.state.snapshot())
+    finally:
+        log.close()
+
+
+def classify(path: Path, verify: Callable[[Path], str], intact: Seen) -> str:
+    """What became of a damaged log."""
+    if verify(path):
+        return "detected"
+    try:
+        seen = look(path)
+    except (LogError, sqlite3.Error):
+        return "detected"
+    if seen == intact:
+        return "harmless"
+    return "shorter" if len(seen[0]) < len(intact[0]) and seen[0] == intact[0][: len(seen[0])] else "silent"
+
+
+def unchained(path: Path) -> str:
+    """`verify` without its safeguard: whatever digest stands there is taken for right."""
+    problem = upkeep._segment_problem
+    upkeep._segment_problem = lambda first, count, blob, expected, chained: problem(first, count, blob, expected, True)
+    try:
+        return broken(path)
+    finally:
+        upkeep._segment_problem = problem
