@@ -71,7 +71,7 @@ class Journals:
 
 def crew(home: Path, people: Sequence[Person], stop: Event) -> Iterator[Journals | None]:
     """A worker's work; see the module."""
-    library._STEADY_SECONDS = 0.0  # kills come faster than in life: each reconnect starts with the quickest retry
+    library._STEADY_SECONDS, library._LAST_RETRY = 0.0, (0.5, 1.0)  # kills come faster here than in life
     session.PING_SECONDS, session.SILENCE_SECONDS = people[0].heartbeat
     journals = Journals()
     ending = threading.Event()
@@ -90,6 +90,8 @@ def crew(home: Path, people: Sequence[Person], stop: Event) -> Iterator[Journals
                 listeners.append(_thread(_listen, journals, client, eye, ending))
         for thread in speakers:
             thread.join()
+        for client in clients:
+            client.wait_connected(CONNECT_SECONDS)
         yield None
         ending.set()
         for thread in listeners:

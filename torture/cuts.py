@@ -24,7 +24,7 @@ from .proxy import Kind, Proxy
 from .result import Result, Scale
 
 PEOPLE = {"full": 20, "short": 3}
-CUTS = {"full": 25, "short": 3}  # of each client
+CUTS = {"full": 25, "short": 2}  # of each client
 SUDDEN: tuple[Kind, ...] = ("reset", "close")
 SUDDEN_SHARE = 0.6
 HALF_DEAD: dict[str, tuple[Kind, ...]] = {"full": ("deaf", "mute", "dead"), "short": ("mute", "dead")}
@@ -72,7 +72,7 @@ def campaign(
             crews = Crews(home, [crew[::2], crew[1::2]])
             try:
                 crews.begin()
-                limit = SILENCE_SECONDS + 5 if control and scale == "full" else 2.0 if control else LIMIT[scale]
+                limit = SILENCE_SECONDS + 5 if control and scale == "full" else 1.5 if control else LIMIT[scale]
                 half_dead: tuple[Kind, ...] = ("dead",) if control else HALF_DEAD[scale]
                 _cut_all(found, proxies, cuts, half_dead, 0.0 if control else SUDDEN_SHARE, limit)
                 if not control:

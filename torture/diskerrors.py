@@ -7,6 +7,7 @@ after the cure a message is accepted (for EMFILE: a new client is let in) within
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -160,8 +161,12 @@ def full(patient: Patient, number: int) -> None:
     ballast = patient.home.parent / "ballast"
     with ballast.open("wb") as file:
         free = os.statvfs(patient.home.parent)
-        size = free.f_bavail * free.f_frsize - 3 * 4096 * (number % 4)
-        os.posix_fallocate(file.fileno(), 0, max(size, 4096))
+        room = number % 4 * 3 * 4096  # so that it does not always end at the same point of a commit
+        os.posix_fallocate(file.fileno(), 0, max(free.f_bavail * free.f_frsize - room - 65536, 4096))
+        with contextlib.suppress(OSError):  # and the rest, which the broker takes part of meanwhile
+            while room <= 0 or os.statvfs(patient.home.parent).f_bavail * free.f_frsize > room:
+                file.write(bytes(4096))
+                file.flush()
     patient.suffer(60_000)
     ballast.unlink()
     patient.recover(lambda: patient.say(10))
@@ -189,8 +194,8 @@ def crowded(patient: Patient, number: int) -> None:
     """Take away the descriptors that new connections need; those who are in must not notice."""
     pid = patient.broker.process.pid
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    lowest_free = next(number for number in count() if number not in taken)
+    taken = _descriptors(pid)
+    lowest_free = next(number for number in count() if str(number) not in taken)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
     with Client("ben", home=patient.home) as ben:
         try:
@@ -202,3 +207,12 @@ def crowded(patient: Patient, number: int) -> None:
             patient.problems.append("who was in is refused")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         patient.recover(lambda: ben.connected)
+
+
+def _descriptors(pid: int) -> set[str]:
+    """The descriptors of a process, once it has closed what the last round left."""
+    while True:
+        before = os.listdir(f"/proc/{pid}/fd")
+        time.sleep(0.05)
+        if before == os.listdir(f"/proc/{pid}/fd"):
+            return set(before)

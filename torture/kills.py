@@ -10,18 +10,19 @@ from .checker import Verdict
 from .crew import Crews, Person
 from .result import Result, Scale
 
-KILLS = {"full": 1000, "short": 5}
-CONTROL_KILLS = {"full": 20, "short": 3}
+KILLS = {"full": 1000, "short": 4}
+CONTROL_KILLS = {"full": 20, "short": 2}
 STARTING = 0.1  # share of the kills that fall into the start
 START_SECONDS = 0.12
-UP_SECONDS = 0.35  # on average, from when the broker listens; clients need some 0.1 of it to be back
+UP_SECONDS = 0.32  # on average, from when the broker listens; clients need some 0.1 of it to be back
 
 EVERYONE = ("*", "#general", "#general", "@ann", "@ben", "@cid")
+BURSTS = (1, 2, 10, 80)
 CREWS = {
     "full": (
-        (Person("ann", "ann/desk", EVERYONE), Person("dan", "dan/desk")),
-        (Person("ben", "ben/desk", EVERYONE), Person("eve", "eve/desk")),
-        (Person("cid", "cid/bot", EVERYONE, listens=False), Person("ann", "ann/phone")),
+        (Person("ann", "ann/desk", EVERYONE, bursts=BURSTS), Person("dan", "dan/desk")),
+        (Person("ben", "ben/desk", EVERYONE, bursts=BURSTS), Person("eve", "eve/desk")),
+        (Person("cid", "cid/bot", EVERYONE, bursts=BURSTS, listens=False), Person("ann", "ann/phone")),
     ),
     "short": ((Person("ann", "ann/desk", ("*", "@ben")), Person("ben", "ben/desk", ("#general",))),),
 }

@@ -23,9 +23,10 @@ from .checker import Eye, Said, Verdict, judge
 from .result import Result, Scale
 
 CALLS = "write,pwrite64,pwritev,fdatasync,fsync,ftruncate,unlink"
-POINTS = {"full": 400, "short": 4}
+POINTS = {"full": 400, "short": 3}
 CONTROL_POINTS = {"full": 10, "short": 2}
-GROUPS = (1, 1, 1, 90, 1, 1)  # messages said together; the burst is above the 1000 pages at which SQLite checkpoints
+# Messages said together; the longer burst is above the 1000 pages at which SQLite checkpoints.
+GROUPS: dict[Scale, tuple[int, ...]] = {"full": (1, 1, 1, 90, 1, 1), "short": (1, 1, 3, 1)}
 LARGE = 60_000  # characters of each message of the burst
 ANSWER_SECONDS = 20.0
 
@@ -34,18 +35,18 @@ def run(scale: Scale) -> Result:
     """Sound and sabotaged."""
     if not shutil.which("strace"):
         raise TortureError("There is no strace here (Debian: apt install strace).")
-    total = calls()
+    total = calls(scale)
     problems: list[str] = []
     hits = acknowledged = lost = 0
     chosen = points(total, POINTS[scale])
     for number in chosen:
-        life = Life(number)
+        life = Life(number, scale)
         verdict = life.live()
         hits += life.killed
         acknowledged += verdict.acknowledged
         problems += [f"at call {number}: {each}" for each in [*verdict.examples, *life.problems]]
     for number in points(total, CONTROL_POINTS[scale]):
-        lost += Life(number, "commit-first").live().faults
+        lost += Life(number, scale, "commit-first").live().faults
     return Result(
         test="SIGKILL at the N-th write or fsync of the log",
         trials=hits,
@@ -66,10 +67,10 @@ def points(total: int, wanted: int) -> list[int]:
     return sorted({*range(1, edge + 1), *range(edge + 1, total - edge, step), *range(total - edge + 1, total + 1)})
 
 
-def calls() -> int:
+def calls(scale: Scale) -> int:
     """How many such calls an undisturbed life makes."""
     with tempfile.NamedTemporaryFile() as trace:
-        Life(0, trace=Path(trace.name)).live()
+        Life(0, scale, trace=Path(trace.name)).live()
         return sum(1 for line in trace if b"= 0" in line or b") = " in line)
 
 
@@ -78,6 +79,7 @@ class Life:
     """One broker that is killed at its N-th call (0: never), its successor, and the one person who talks there."""
 
     number: int
+    scale: Scale
     sabotage: str = ""
     trace: Path = Path("/dev/null")
     killed: bool = False
@@ -115,7 +117,7 @@ class Life:
 
     def _talk(self, ann: Client) -> Eye:
         names = count()
-        for group in GROUPS:
+        for group in GROUPS[self.scale]:
             size = LARGE if group > 1 else 10
             for _ in range(group):
                 said = Said("ann/desk", "ann", "@ann", f"ann/desk {next(names)} " + "x" * size)
