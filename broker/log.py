@@ -8,6 +8,7 @@ mean.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 from collections import OrderedDict
@@ -92,12 +93,22 @@ class Log:
         try:
             self._db.execute("INSERT INTO segment VALUES (?, ?, ?, ?, ?)", (first, len(entries), at, blob, digest))
         except sqlite3.Error as error:
+            self._overwrite_failed()
             raise LogError(f"The log cannot be written: {error}.") from error
         self._digest = digest
         self.head += len(entries)
         segment = Segment(first, at, entries)
         self._remember(segment, len(blob))
         return segment
+
+    def _overwrite_failed(self) -> None:
+        """When only the sync failed, the refused segment lies whole in the write-ahead log, and a start after a kill
+        would find it there. Write something else in its place; where that fails too, nothing more can be done.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute(f"PRAGMA user_version={FORMAT}")
+        self._db.execute("PRAGMA synchronous=FULL")
 
     def read(self, after: int) -> Iterator[Segment]:
         """Segments in order, from the one that holds the sequence behind `after`. Raises LogError."""
