@@ -7,6 +7,7 @@ harmless here, on every path to the screen.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -48,13 +49,25 @@ def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]
         clock = time.strftime("%H:%M:%S")
         what = f"\x1b[{_STYLES.get(note.what, '36')}m{note.what:<12}\x1b[0m" if colour else f"{note.what:<12}"
         said = " ".join(_phrase(name, value) for name, value in note.fields.items() if value not in ("", None))
-        print(f"{clock}  {what}  {said}", file=out, flush=True)
+        _write(f"{clock}  {what}  {said}", out)
 
     def as_json(note: Note) -> None:
         line = {"at": round(time.time(), 3), "event": note.what, **note.fields}
-        print(json.dumps(line, ensure_ascii=True), file=out, flush=True)
+        _write(json.dumps(line, ensure_ascii=True), out)
 
     return as_json if form == "json" else text
+
+
+def _write(line: str, out: IO[str]) -> None:
+    """Print one line. Whoever reads our log may go away, or have a full disk: the chat goes on without."""
+    try:
+        print(line, file=out, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, out.fileno())  # from now on, and for Python's own flush at the end
+        os.close(nowhere)
+    except OSError:
+        return  # this line is lost
 
 
 def _phrase(name: str, value: object) -> str:

@@ -79,6 +79,7 @@ def _ask_running(home: Home, command: AnyCommand) -> None:
     try:
         dealer.linger = 0
         _identify(dealer, keys)
+        dealer.ipv6 = "[" in local.endpoints[0]
         dealer.connect(local.endpoints[0])
         dealer.send(encode_commands([Hello(PROTOCOL, "operator", os.urandom(16), feed=False, quiet=True), command]))
         _await_answer(dealer)

@@ -52,14 +52,14 @@ class Link:
         options = {
             zmq.LINGER: 0,
             zmq.IMMEDIATE: 0,  # 1 throws away what came but was not read when the link breaks: the broker's last words
-            zmq.RECONNECT_IVL: -1,  # never by itself
+            zmq.RECONNECT_IVL: 2**31 - 1,  # never by itself; -1 ends the socket's part too, and drops what is unread
             zmq.RCVHWM: 0,  # what comes is read at once; a full queue would look like silence
             zmq.SNDHWM: 0,  # bounded by the outbox's window
             zmq.CONNECT_TIMEOUT: _CONNECT_SECONDS * 1000,
             zmq.HANDSHAKE_IVL: _CONNECT_SECONDS * 1000,
             zmq.TCP_KEEPALIVE: 1,
             zmq.TCP_KEEPALIVE_IDLE: 30,
-            zmq.IPV6: 1,
+            zmq.IPV6: int("[" in address.endpoint),  # else a name that has both, like localhost, is IPv6 alone
         }
         for option, value in options.items():
             self._socket.setsockopt(option, value)

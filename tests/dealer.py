@@ -53,7 +53,7 @@ class Dealer:
         self.keys = keys or zmq.curve_keypair()
         self.socket = _CONTEXT.socket(zmq.DEALER)
         self.socket.linger = 0
-        self.socket.reconnect_ivl = -1
+        self.socket.reconnect_ivl = 2**31 - 1  # never; -1 would drop what is unread when the connection ends
         self.socket.rcvhwm = 0
         self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
         self.socket.curve_serverkey = z85.encode(address.key or b"")
@@ -149,12 +149,12 @@ class Dealer:
         poller = zmq.Poller()
         poller.register(self.socket, zmq.POLLIN)
         poller.register(self.monitor, zmq.POLLIN)
-        ready = dict(poller.poll(max(0, int(seconds * 1000))))
-        while self.monitor in ready and self.monitor.poll(0):
+        poller.poll(max(0, int(seconds * 1000)))
+        while self.monitor.poll(0):
             event = parse_monitor_message(self.monitor.recv_multipart())["event"]
             self.up |= event == zmq.EVENT_HANDSHAKE_SUCCEEDED
             self.cut |= event != zmq.EVENT_HANDSHAKE_SUCCEEDED
-        while self.socket in ready and self.socket.poll(0):
+        while self.socket.poll(0):  # also what came in front of the end
             self.events += decode_events(self.socket.recv())
 
     def is_cut(self) -> None:

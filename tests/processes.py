@@ -45,15 +45,19 @@ def free_endpoint() -> str:
 
 
 class BrokerProcess:
-    """A broker in its own process; `lines` are the events it told, as JSON objects."""
+    """A broker in its own process; `lines` are the events it told, as JSON objects, `output` all that it wrote."""
 
-    def __init__(self, home: Path, endpoint: str | None = None) -> None:
+    def __init__(self, home: Path, endpoint: str | None = None, *arguments: str) -> None:
         self.home = home
         self.endpoint = endpoint or free_endpoint()
+        self.output: list[str] = []
         self.lines: list[dict[str, Any]] = []
         self._told = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "broker", "--data", str(home), "--bind", self.endpoint, "--log-format", "json"],
+            [
+                *(sys.executable, "-m", "broker", "--data", str(home), "--bind", self.endpoint),
+                *("--log-format", "json", *arguments),
+            ],
             cwd=TREE,
             env=environment(PYTHONUNBUFFERED="1"),
             stdin=subprocess.DEVNULL,
@@ -67,6 +71,7 @@ class BrokerProcess:
     def _read(self) -> None:
         assert self.process.stdout
         for line in self.process.stdout:
+            self.output.append(line)
             with contextlib.suppress(ValueError), self._told:
                 self.lines.append(json.loads(line))
                 self._told.notify_all()
@@ -110,9 +115,9 @@ class BrokerProcess:
 
 
 @contextlib.contextmanager
-def running_broker(home: Path, endpoint: str | None = None) -> Iterator[BrokerProcess]:
+def running_broker(home: Path, endpoint: str | None = None, *arguments: str) -> Iterator[BrokerProcess]:
     """A broker for as long as the block lasts."""
-    broker = BrokerProcess(home, endpoint)
+    broker = BrokerProcess(home, endpoint, *arguments)
     try:
         yield broker
     finally:
