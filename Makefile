@@ -16,7 +16,7 @@ override TEXT := $(value TEXT)
 export NICK TEXT
 
 .DEFAULT_GOAL := help
-.PHONY: help install broker client announce test check bench screenshots clean
+.PHONY: help install broker client announce test check bench torture screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ check: $(DEVELOP) ## Run exactly what CI runs: lint, types, tests, and the wheel
 
 bench: $(RUNTIME) ## Measure confab beside its peers (about five minutes); one workload in ARGS="direct"
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+torture: $(RUNTIME) ## Test reliability under faults (about half an hour); one row in ARGS="kills", shorter with --short
+	@exec $(BIN)/python -m torture $(ARGS)
 
 screenshots: $(DEVELOP) ## Make the README's pictures from a real session (needs tmux)
 	@exec $(BIN)/python docs/screenshots.py

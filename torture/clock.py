@@ -7,10 +7,12 @@ on the wall clock.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 
+from broker import upkeep
 from client import Client
 from client.model import Connected
 
@@ -73,6 +75,9 @@ def campaign(library: str, scale: Scale, *, monotonic: bool) -> tuple[Verdict, l
         finally:
             crews.close()
             broker.kill()
+        times = [json.loads(line)["at"] for line in upkeep.export(broker.log)]
+        if max(times) - min(times) < DAY * 1000:
+            problems.append("the clock did not jump")
         verdict = journals.judge(stored(broker.log))
         problems += [*verdict.examples, *journals.failures]
         if problem := broken(broker.log):

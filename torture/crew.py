@@ -18,9 +18,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.processes import Worker
-from client import Client, ClientError, Rejected
+from client import Client, ClientError, Rejected, session
 from client import connection as library
-from client import session
 from client.receipt import Receipt
 from messages import PING_SECONDS, SILENCE_SECONDS
 
@@ -28,7 +27,7 @@ from .checker import Eye, Said, Verdict, judge
 
 CONNECT_SECONDS = 30.0
 SETTLE_SECONDS = 60.0  # for everything to be answered once the faults are over
-SILENCE_SECONDS = 4.0  # nothing for so long after the end was announced: nothing more will come
+QUIET_SECONDS = 4.0  # nothing for so long after the end was announced: nothing more will come
 END = "the end of the campaign"
 
 
@@ -72,7 +71,7 @@ class Journals:
 def crew(home: Path, people: Sequence[Person], stop: Event) -> Iterator[Journals | None]:
     """A worker's work; see the module."""
     library._STEADY_SECONDS, library._LAST_RETRY = 0.0, (0.5, 1.0)  # kills come faster here than in life
-    session.PING_SECONDS, session.SILENCE_SECONDS = people[0].heartbeat
+    vars(session).update(zip(("PING_SECONDS", "SILENCE_SECONDS"), people[0].heartbeat, strict=True))
     journals = Journals()
     ending = threading.Event()
     with ExitStack() as stack:
@@ -146,7 +145,7 @@ def _answered(said: Said, receipt: Receipt, timeout: float) -> bool:
 
 def _listen(journals: Journals, client: Client, eye: Eye, ending: threading.Event) -> None:
     heard = time.monotonic()
-    while not ending.is_set() or time.monotonic() < heard + SILENCE_SECONDS:
+    while not ending.is_set() or time.monotonic() < heard + QUIET_SECONDS:
         for message in client.messages(timeout=0.5):
             if not message.own or message.body != END:
                 eye.shown.append((message.seq, message.body))

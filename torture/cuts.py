@@ -103,7 +103,7 @@ def _cut_all(
     def drive(number: int, proxy: Proxy) -> None:
         rng = random.Random(number)
         for _ in range(cuts):
-            time.sleep(rng.uniform(0.3, 1.0))  # long enough to be welcomed, short enough to be busy with what was missed
+            time.sleep(rng.uniform(0.3, 1.0))  # long enough to be welcomed, short enough to be busy catching up
             kind = rng.choice(SUDDEN if rng.random() < sudden else half_dead)
             took = proxy.cut(kind, limit)
             if took is None:

@@ -68,6 +68,7 @@ class Patient:
     broker: Broker
     ann: Client
     home: Path
+    bind: str
     said: list[Said] = field(default_factory=list)
     names: Iterator[int] = field(default_factory=count)
     refused: int = 0
@@ -102,6 +103,12 @@ class Patient:
         except (ClientError, TimeoutError) as error:
             self.problems.append(f"reading stopped too: {error}")
 
+    def die(self) -> None:
+        """The broker is killed in the middle of it, and started again."""
+        self.broker.kill()
+        self.broker = Broker(self.home, self.bind)
+        self.broker.ready()
+
     def recover(self, works: Callable[[], bool]) -> None:
         """Wait until it works again."""
         began = time.monotonic()
@@ -119,25 +126,29 @@ Fault = Callable[[Patient, int], None]
 
 def campaign(place: Path, rounds: int, fault: Fault, *, sabotage: str = "") -> Patient:
     """So many faults, one after the other, and then the checker."""
-    home = place / "home"
-    with Broker(home, endpoint(), sabotage=sabotage) as broker:
-        with Client("ann", home=home) as ann:
+    home, bind = place / "home", endpoint()
+    broker = Broker(home, bind, sabotage=sabotage)
+    broker.ready()
+    with Client("ann", home=home) as ann:
+        patient = Patient(broker, ann, home, bind, patience=1.0 if sabotage else PATIENCE_SECONDS)
+        try:
             ann.wait_connected(PATIENCE_SECONDS)
-            patient = Patient(broker, ann, home, patience=1.0 if sabotage else PATIENCE_SECONDS)
             for number in range(rounds):
                 fault(patient, number)
                 if sabotage and patient.problems:
                     break
-            eye = Eye("ann/desk", "ann")
             patient.recover(lambda: patient.say(10))
+            eye = Eye("ann/desk", "ann")
             for message in ann.messages(timeout=2.0):
                 eye.shown.append((message.seq, message.body))
                 if message.body == patient.said[-1].body:
                     break
-        verdict = judge(patient.said, [eye], stored(broker.log))
-        patient.problems += verdict.examples
-        if problem := broken(broker.log):
-            patient.problems.append(f"verify: {problem}")
+        finally:
+            patient.broker.kill()
+    verdict = judge(patient.said, [eye], stored(broker.log))
+    patient.problems += verdict.examples
+    if problem := broken(broker.log):
+        patient.problems.append(f"verify: {problem}")
     return patient
 
 
@@ -159,14 +170,13 @@ def tmpfs() -> Iterator[Path]:
 def full(patient: Patient, number: int) -> None:
     """Fill the disk, and make room again."""
     ballast = patient.home.parent / "ballast"
-    with ballast.open("wb") as file:
+    with ballast.open("wb", buffering=0) as file:
         free = os.statvfs(patient.home.parent)
         room = number % 4 * 3 * 4096  # so that it does not always end at the same point of a commit
         os.posix_fallocate(file.fileno(), 0, max(free.f_bavail * free.f_frsize - room - 65536, 4096))
         with contextlib.suppress(OSError):  # and the rest, which the broker takes part of meanwhile
             while room <= 0 or os.statvfs(patient.home.parent).f_bavail * free.f_frsize > room:
                 file.write(bytes(4096))
-                file.flush()
     patient.suffer(60_000)
     ballast.unlink()
     patient.recover(lambda: patient.say(10))
@@ -186,6 +196,8 @@ def failing(patient: Patient, number: int) -> None:
                 raise TortureError("strace cannot be attached to the broker.")
             time.sleep(0.005)
         patient.suffer(10)
+        if number % 2:  # what was refused must not come to light at the next start either
+            patient.die()
         strace.send_signal(signal.SIGINT)
     patient.recover(lambda: patient.say(10))
 

@@ -55,9 +55,7 @@ def record(seconds: float, *, sabotage: str = "") -> tuple[list[Operation], list
         home, trace = place / "home", place / "trace"
         wrap = command(find_home(home).broker, FILES, trace)
         with Broker(home, endpoint(), sabotage=sabotage, wrap=wrap):
-            turn_taking = {"window": 0, "pause": 0.005, "bursts": (1, 1, 3), "size": 8000}
-            people = [Person(nick, f"{nick}/desk", ("*",), listens=False, **turn_taking) for nick in ("ann", "ben")]
-            crews = Crews(home, [people])
+            crews = Crews(home, [[_person("ann"), _person("ben")]])
             try:
                 crews.begin()
                 time.sleep(seconds)
@@ -65,6 +63,11 @@ def record(seconds: float, *, sabotage: str = "") -> tuple[list[Operation], list
             finally:
                 crews.close()
         return list(read(trace)), [each for each in journals.said if each.seq]
+
+
+def _person(nick: str) -> Person:
+    """Somebody who waits for each answer."""
+    return Person(nick, f"{nick}/desk", ("*",), listens=False, window=0, pause=0.005, bursts=(1, 1, 3), size=8000)
 
 
 def replay(operations: list[Operation], said: list[Said], images: int) -> tuple[list[str], int]:
@@ -87,8 +90,8 @@ def replay(operations: list[Operation], said: list[Said], images: int) -> tuple[
 def check(image: dict[str, bytes], acknowledged: list[Said]) -> str:
     """Start from an image; returns what is wrong, if anything."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
-        for path, content in image.items():
-            (Path(name) / Path(path).name).write_bytes(content)
+        for origin, content in image.items():
+            (Path(name) / Path(origin).name).write_bytes(content)
         path = Path(name) / "log.db"
         try:
             log = Log(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from broker import log
+from broker import log, sockets
 from broker.cli import main
 from broker.entries import AnyEntry
 from broker.log import Log, LogError, Segment
@@ -59,10 +59,16 @@ def swallow_errors() -> None:
     Log.append = cheerful  # type: ignore[method-assign]
 
 
+def no_high_water_mark() -> None:
+    """Keep whatever a connection does not take."""
+    sockets.SEND_HWM = 0
+
+
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "commit-first": acknowledge_first,
     "fsync": no_sync,
     "disk-errors": swallow_errors,
+    "high-water-mark": no_high_water_mark,
 }
 
 if __name__ == "__main__":

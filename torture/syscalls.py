@@ -51,7 +51,7 @@ def run(scale: Scale) -> Result:
         test="SIGKILL at the N-th write or fsync of the log",
         trials=hits,
         of="kills",
-        figures=f"a life from first start to shutdown makes some {total} such calls, of which {len(chosen)} were tried; "
+        figures=f"a life from first start to shutdown makes some {total} such calls; {len(chosen)} were tried; "
         f"{acknowledged:,} acknowledged.",
         control=f"acknowledge before the commit, {CONTROL_POINTS[scale]} points: {lost} faults",
         control_red=lost > 0,
