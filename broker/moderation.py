@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from messages import Ban, Code, Done, Down, Grant, Kick, Unban
+from messages import NICK_LENGTH, Ban, Code, Done, Down, Grant, Kick, Unban
 
 from . import requests
 from .entries import AnyEntry, Banned, Granted, Unbanned
@@ -36,7 +36,9 @@ def handle(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant | Down, n
         return
     account = core.state.known_as(command.nick)
     if account is None or (isinstance(command, Kick) and not account.nick):
-        core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"Nobody called {command.nick} is known here.")
+        core.refuse(
+            peer, command.number, Code.NO_SUCH_NICK, f"Nobody called {command.nick[:NICK_LENGTH]} is known here."
+        )
         return
     _person(core, peer, command, account, now)
 

@@ -15,6 +15,7 @@ from messages import (
     EVERYONE,
     REASON_BYTES,
     RETRY_WINDOW,
+    ROOM_LENGTH,
     TITLE_BYTES,
     Accepted,
     Announce,
@@ -338,6 +339,7 @@ def _join(core: Core, peer: Peer, session: Session, command: Join) -> None:
 def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
     account = session.here.account
     name = command.room if command.room.startswith("#") else f"#{command.room}"
+    name = name[: ROOM_LENGTH + 1]  # it is repeated in the refusal
     room = core.state.by_room.get(fold(name))
     if room is None or room.id not in account.rooms:
         core.refuse(peer, command.number, Code.NOT_IN_ROOM, f"You are not in {name}.")
