@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from broker import log, sockets
+from broker import log
 from broker.cli import main
+from broker.core import Core
 from broker.entries import AnyEntry
 from broker.log import Log, LogError, Segment
+from broker.sessions import Peer
 
 
 def acknowledge_first() -> None:
@@ -59,16 +61,20 @@ def swallow_errors() -> None:
     Log.append = cheerful  # type: ignore[method-assign]
 
 
-def no_high_water_mark() -> None:
-    """Keep whatever a connection does not take."""
-    sockets.SEND_HWM = 0
+def drop_what_does_not_fit() -> None:
+    """Forget the frame that a connection did not take, as a socket does by itself."""
+
+    def forget(self: Core, peer: Peer, now: float) -> None:
+        peer.answers.clear()
+
+    Core.choked = forget  # type: ignore[method-assign]
 
 
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "commit-first": acknowledge_first,
     "fsync": no_sync,
     "disk-errors": swallow_errors,
-    "high-water-mark": no_high_water_mark,
+    "cursors": drop_what_does_not_fit,
 }
 
 if __name__ == "__main__":
