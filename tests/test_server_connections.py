@@ -479,3 +479,31 @@ def test_without_a_seed_they_could(tmp_path, monkeypatch):
     """The control: the same seed, the same ids."""
     monkeypatch.setattr(sockets.os, "urandom", lambda size: b"seed" * (size // 4))
     assert first_id(tmp_path, monkeypatch) == first_id(tmp_path, monkeypatch)
+
+
+# --- the monitor -----------------------------------------------------------------------------------------------------
+
+
+def knock(broker: Stepped) -> None:
+    """A thousand connections come and go."""
+    for number in range(1000):
+        raw(broker).close()
+        if number % 100 == 0:
+            broker.step(0)
+
+
+def test_a_thousand_connections_that_come_and_go_do_not_freeze_it(broker):
+    knock(broker)
+    serves(broker)
+    broker.until(lambda: not len(broker.server._connections), "an end of all connections")
+
+
+def test_with_the_monitor_not_drained_they_would(broker, monkeypatch):
+    """The control."""
+    with monkeypatch.context() as patch:
+        patch.setattr(broker.sockets, "monitor_events", lambda: iter(()))
+        knock(broker)
+        late = broker.dealer("late", greet=False)
+        assert not comes_in(late)
+    while not late.events:  # once it is drained, everything goes on
+        late.read(0.01)
