@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import Accepted, Message
+from messages import LEASE_SECONDS, Accepted, Code, Message, Rejected
 
-from . import effects
-from .entries import Announced, Posted
+from . import effects, requests
+from .entries import Announced, AnyEntry, Parted, Posted, Released
 from .log import Segment
 from .sessions import Peer, Session
 
@@ -62,6 +62,24 @@ def _row(core: Core, segment: Segment, origins: list[Peer | None], start: int, s
         number += 1
     core.state.said(device, number - 1, seq - 1)
     return seq - segment.first - start
+
+
+def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why: str, now: float) -> None:
+    """The segment could not be committed: tell those who wait, and leave the state as it was."""
+    text = f"{why} Nothing of it was accepted; it can be sent again."
+    for entry, peer in zip(entries, origins, strict=True):
+        if isinstance(entry, (Posted, Announced)):
+            session = core.here[entry.account].sessions.get(entry.device)
+            if session is not None:
+                session.number = session.device.last_number
+            if peer is not None:
+                core.answer(peer, Rejected(entry.number, Code.NOT_STORED, text))
+        elif peer is not None:
+            core.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
+            peer.asked = None
+            core.unblock(peer)
+        elif isinstance(entry, (Released, Parted)):  # nobody asked: try again
+            core.schedule(core.here[entry.account], now + LEASE_SECONDS)
 
 
 def _speaker(core: Core, entry: Posted | Announced) -> Session | None:

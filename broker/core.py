@@ -26,11 +26,13 @@ from messages import (
     Malformed,
     Message,
     Rejected,
+    Storing,
+    encode_commands,
 )
 
 from . import applying, effects, feeding, requests
 from .audience import Audience
-from .entries import Announced, AnyEntry, Parted, Posted, Released
+from .entries import AnyEntry
 from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .notes import Note
@@ -39,6 +41,7 @@ from .sessions import Here, Peer, Session
 from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
+PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
 LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
 MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done; then the same
 COMMAND_BYTES = 128  # what a command weighs in memory besides its text
@@ -67,6 +70,7 @@ class Core:
         self.down: Closed | None = None  # set: the server says this and ends
         self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
         self.storing = True  # False while the log cannot be written
+        self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
         self._arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
@@ -110,7 +114,7 @@ class Core:
         before = peer.waiting_bytes
         for command in commands:
             peer.waiting.append(command)
-            peer.waiting_bytes += COMMAND_BYTES + len(getattr(command, "body", ""))
+            peer.waiting_bytes += COMMAND_BYTES + len(encode_commands([command]))
         if before <= MAX_WAITING < peer.waiting_bytes:
             self.note("refused", who=self.name_of(peer), why="it sends more than it waits for")
             self.cut.append(peer)
@@ -206,6 +210,8 @@ class Core:
             self.down = Closed(self.closing[1].by, self.closing[1].reason)
             self.closing = None
         self._release()
+        if not self.storing and not self._entries and self._probe_at <= now:
+            self._probe(now)
         if self._entries:
             self._commit(now, at)
         self.spoken.clear()
@@ -233,6 +239,8 @@ class Core:
         times = [self._due[0][0]] if self._due else []
         if self.closing:
             times.append(self.closing[0])
+        if not self.storing:
+            times.append(self._probe_at)
         times.extend(session.retry_at for session in self._behind)
         times.extend(self._stuck.values())
         return min(times, default=None)
@@ -296,11 +304,10 @@ class Core:
         try:
             segment = self.log.append(at, entries)
         except LogError as error:
-            self._not_stored(entries, origins, str(error), now)
+            self._can_store(now, False, str(error))
+            applying.refuse(self, entries, origins, str(error), now)
             return
-        if not self.storing:
-            self.storing = True
-            self.note("log", text="The log can be written again.")
+        self._can_store(now, True, "The log can be written again.")
         applying.apply(self, segment, origins, now)
         if self.log.head - self.snapshot_seq >= SNAPSHOT_ENTRIES:
             self.store_snapshot()
@@ -312,33 +319,32 @@ class Core:
             effects.conclude(self, peer, command, seq, took, now)
         elif isinstance(command, Hello):
             effects.abandoned(self, peer)
-        self._unblock(peer)
+        self.unblock(peer)
 
-    def _unblock(self, peer: Peer) -> None:
+    def unblock(self, peer: Peer) -> None:
+        """Go on with what waited behind a command that is decided."""
         if peer.waiting:
             self._unblocked.append(peer)  # stays blocked until then, so that nothing overtakes
         else:
             peer.blocked = False
 
-    def _not_stored(self, entries: list[AnyEntry], origins: list[Peer | None], why: str, now: float) -> None:
-        """Accept nothing of this tick, say so, and leave the state as it was."""
-        if self.storing:
-            self.storing = False
-            self.note("log", text=why)
-        text = f"{why} Nothing of it was accepted; it can be sent again."
-        for entry, peer in zip(entries, origins, strict=True):
-            if isinstance(entry, (Posted, Announced)):
-                session = self.here[entry.account].sessions.get(entry.device)
-                if session is not None:
-                    session.number = session.device.last_number
-                if peer is not None:
-                    self.answer(peer, Rejected(entry.number, Code.NOT_STORED, text))
-            elif peer is not None:
-                self.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
-                peer.asked = None
-                self._unblock(peer)
-            elif isinstance(entry, (Released, Parted)):  # nobody asked: try again
-                self.schedule(self.here[entry.account], now + LEASE_SECONDS)
+    def _can_store(self, now: float, ok: bool, text: str) -> None:
+        """Tell everyone, once, that the log cannot be written or can be again."""
+        if not ok:
+            self._probe_at = now + PROBE_SECONDS
+        if ok != self.storing:
+            self.storing = ok
+            self.tell(self.audience.everyone(), Storing(ok, text))
+            self.note("log", text=text)
+
+    def _probe(self, now: float) -> None:
+        """See whether the log can be written again, without waiting for somebody to say something."""
+        self._probe_at = now + PROBE_SECONDS
+        try:
+            self.log.store_snapshot(self.state.snapshot())
+        except LogError:
+            return  # known and told
+        self._can_store(now, True, "The log can be written again.")
 
     def fold_index(self) -> None:
         """Bring the index a little nearer to the head; it is never awaited, and what it lacks is read in the log."""

@@ -15,6 +15,7 @@ from messages import (
     Hello,
     InvalidName,
     Presence,
+    Storing,
     Welcome,
     check_nick,
     fold,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .state import Account
 
 
+CLIENT_LENGTH = 64  # characters of what a client calls itself, in our log
 CHOICE_SECONDS = 300.0  # for a person to choose another nick, beyond the time for a Hello
 
 
@@ -134,6 +136,8 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         core.follow(session)
     if core.closing:
         core.answer(peer, core.closing[1])
+    if not core.storing:
+        core.answer(peer, Storing(False, "The broker cannot write its log at present; nothing is accepted."))
     _announce(core, here, session, command)
 
 
@@ -154,7 +158,7 @@ def _announce(core: Core, here: Here, session: Session, command: Hello) -> None:
     here.announced, here.lost = True, False
     if what is not None:
         core.tell(core.audience.everyone(), Presence(here.account.nick, what), session)
-        core.note(what, who=here.account.nick, client=command.client)
+        core.note(what, who=here.account.nick, client=command.client[:CLIENT_LENGTH])
 
 
 def _welcome(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from messages import InvalidName, Person, Presence, RoomChange, RoomInfo
+from messages import InvalidName, Person, Presence, RoomChange, RoomInfo, Storing
 
 from .client import Client
 from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
@@ -42,6 +42,7 @@ __all__ = [
     "Refused",
     "Rejected",
     "RoomChange",
+    "Storing",
     "RoomInfo",
     "ServerClosed",
     "ServerClosing",

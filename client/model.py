@@ -1,7 +1,7 @@
 """What a user of the library sees: messages, and what happened to the connection. Data only; knows no state.
 
 Messages are durable and numbered; events are what goes on around them and are forgotten once read. The wire's own
-Presence, RoomChange, Person and RoomInfo are plain enough to be passed on as they are.
+Presence, RoomChange, Storing, Person and RoomInfo are plain enough to be passed on as they are.
 
 All are frozen structs: a dataclass takes five times as long to make, and its class many times as long to import.
 """
@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from messages import Presence, RoomChange
+from messages import Presence, RoomChange, Storing
 
 Kind: TypeAlias = Literal["text", "announcement"]
 
@@ -111,5 +111,14 @@ class ServerClosed(msgspec.Struct, frozen=True):
 
 
 ClientEvent: TypeAlias = (
-    Connecting | Connected | Disconnected | Refused | Dismissed | ServerClosing | ServerClosed | Presence | RoomChange
+    Connecting
+    | Connected
+    | Disconnected
+    | Refused
+    | Dismissed
+    | ServerClosing
+    | ServerClosed
+    | Presence
+    | RoomChange
+    | Storing
 )

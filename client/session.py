@@ -46,6 +46,7 @@ from messages import (
     RoomChange,
     RoomList,
     Roster,
+    Storing,
     Unregister,
     Welcome,
     fold,
@@ -207,6 +208,8 @@ class Session:
                     self._around(event)
                 case Welcome():
                     self._welcomed(event)
+                case Storing():
+                    self.inbox.put_event(event)
                 case Closing():
                     self.inbox.put_event(model.ServerClosing(event.by, event.seconds, event.reason))
                 case Closed():

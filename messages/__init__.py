@@ -61,6 +61,7 @@ from .events import (
     RoomInfo,
     RoomList,
     Roster,
+    Storing,
     Welcome,
 )
 from .home import Home, Local, find_home
@@ -155,6 +156,7 @@ __all__ = [
     "SILENCE_SECONDS",
     "TITLE_BYTES",
     "Search",
+    "Storing",
     "Unban",
     "Unregister",
     "Welcome",

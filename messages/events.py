@@ -153,6 +153,13 @@ class RoomChange(Event, tag="room_change"):
     joined: bool
 
 
+class Storing(Event, tag="storing"):
+    """The broker cannot write its log any more and accepts nothing, or it can again."""
+
+    ok: bool
+    text: str
+
+
 class Closing(Event, tag="closing"):
     """The broker goes down in `seconds`."""
 
@@ -188,6 +195,7 @@ AnyEvent: TypeAlias = (
     | HistoryPage
     | Presence
     | RoomChange
+    | Storing
     | Closing
     | Closed
     | Dismissed

@@ -40,6 +40,7 @@ from messages import (
     Rooms,
     Roster,
     Search,
+    Storing,
     Unban,
     Unregister,
     Welcome,
@@ -759,9 +760,11 @@ def test_when_the_log_cannot_be_written_nothing_is_accepted_and_it_goes_on_when_
     ]
     assert events[-1].rooms[0].name == "#general", "reading goes on"
     assert codes(wire.connect("carol")) == ["not_stored"]
-    assert bob.hear() == []
+    assert bob.hear() == [Storing(False, "The log cannot be written: disk full.")], "everyone is told, once"
     wire.log.broken = False
     alice.hear()
+    wire.tick(seconds=2)
+    assert alice.hear() == bob.hear() == [Storing(True, "The log can be written again.")], "without a word from anyone"
     assert alice.say(Post(1, "@bob", "one"))[0] == Accepted(1, 7)
     assert bodies(bob) == ["one"]
 

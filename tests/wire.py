@@ -25,9 +25,16 @@ class BrittleLog(Log):
     broken = False
 
     def append(self, at, entries) -> Segment:
+        self._try()
+        return super().append(at, entries)
+
+    def store_snapshot(self, snapshot) -> None:
+        self._try()
+        super().store_snapshot(snapshot)
+
+    def _try(self) -> None:
         if self.broken:
             raise LogError("The log cannot be written: disk full.")
-        return super().append(at, entries)
 
 
 class Wire:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.control import Control
 from rich.text import Text
 
-from messages import GENERAL, MessageError, Person, Presence, RoomChange, fold, harmless
+from messages import GENERAL, MessageError, Person, Presence, RoomChange, Storing, fold, harmless
 
 from .. import model as happenings
 from ..client import Client
@@ -145,6 +145,9 @@ class Talk:
                 )
             case happenings.Dismissed(code=code, text=text):
                 self.fail(Rejected(code, text))
+            case Storing(ok=ok, text=text):
+                why = "" if ok else " Until then nothing is accepted; what you send is given back."
+                self.show(render.warning(harmless(text) + why))
             case happenings.ServerClosing(by=by, seconds=seconds, reason=reason):
                 self.show(render.warning(f"{_by(by)} takes the broker down in {seconds:.0f} s{_because(reason)}."))
             case happenings.ServerClosed(by=by, reason=reason):
