@@ -30,6 +30,7 @@ DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 IDLE_MS = 20.0  # without input for this long, the index goes on
 
 SHARED_BYTES = 8 * 1024  # frames from here on are not copied for each connection
+UNREAD_SECONDS = 1.0  # how long a connection that is over may have frames to be read
 TICK_NOTES = 500  # lines of one tick: whoever floods us must not have us write to a terminal for seconds
 AUTOMATIC_LENGTH = 5  # bytes of a routing id that the ROUTER gave, of which the first is 0
 
@@ -49,7 +50,7 @@ class Server:
         self._report = report
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
-        self._ended: list[Peer] = []  # disconnected, but with frames that may still be unread
+        self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
         self._idle = False  # the last look found no input, so that there is time for the index
         self._stop: str | None = None  # the signal that asked us to go
         self._wake, self._waker = socket.socketpair()
@@ -93,8 +94,7 @@ class Server:
             self._core.down = Closed("the operator", self._stop)
         self._watch_connections(now)
         exhausted = self._drain(now)
-        if exhausted:  # everything that came before a disconnect has been read
-            self._forget_ended(now)
+        self._forget_ended(now, exhausted)
         self._core.tick(now, at)
         self._flush(now)
         self._tell_notes()
@@ -148,7 +148,7 @@ class Server:
         peer = self._peers[route] = self._core.open(route, z85.decode(str(frame.get("User-Id")).encode()), now)
         descriptor = int(frame.get(zmq.MessageOption.SRCFD))
         if not self._connections.met(peer, descriptor, lambda: self._alive(route)):
-            self._ended.append(peer)
+            self._ended.setdefault(peer, now)
         elif len(route) != AUTOMATIC_LENGTH or route[0] != 0:
             text = "Set no routing id: a connection could be taken for another. The broker gives one to each."
             self._core.refuse(peer, 0, Code.MALFORMED, text)
@@ -188,7 +188,7 @@ class Server:
                 case zmq.EVENT_DISCONNECTED:
                     peer = connections.closed(descriptor)
                     if peer is not None:
-                        self._ended.append(peer)
+                        self._ended.setdefault(peer, now)
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                     refused["its handshake is not CURVE as spoken here"] += 1
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
@@ -200,12 +200,14 @@ class Server:
             who = "a connection" if times == 1 else f"{times} connections"
             self._core.note("refused", who=who, why=why)
 
-    def _forget_ended(self, now: float) -> None:
-        for peer in self._ended:
+    def _forget_ended(self, now: float, exhausted: bool) -> None:
+        """Close what is over, once all that came before has been read; a flood does not put that off for ever."""
+        for peer in [peer for peer, since in self._ended.items() if exhausted or since + UNREAD_SECONDS <= now]:
+            del self._ended[peer]
             self._core.close(peer, now)
             self._peers.pop(peer.route, None)
-        self._ended.clear()
-        self._connections.drained()
+        if exhausted:
+            self._connections.drained()
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
@@ -227,7 +229,7 @@ class Server:
             except zmq.ZMQError as error:
                 if error.errno != zmq.EHOSTUNREACH:
                     raise
-                self._ended.append(peer)
+                self._ended.setdefault(peer, now)
         core.end_tick()
         for peer in core.cut:
             descriptor = self._connections.descriptor(peer)

@@ -264,6 +264,19 @@ def test_with_every_first_frame_taken_for_its_descriptors_owner_it_would_be(brok
         reuse(broker)
 
 
+def test_one_who_is_gone_is_noticed_although_there_is_always_more_to_read(broker, monkeypatch):
+    watch, alice = broker.dealer("watch"), broker.dealer("alice")
+    watch.barrier()
+    drain = server.Server._drain
+    monkeypatch.setattr(server.Server, "_tick", lambda self, tick=server.Server._tick: tick(self) and False)
+    monkeypatch.setattr(server.Server, "_drain", lambda self, now: drain(self, now) and False)
+    alice.close()
+    watch.until(lambda: bool(broker.server._ended))
+    assert watch.barrier() == []
+    broker.ahead += 1.1
+    assert watch.wait(Presence) == Presence("alice", "lost")
+
+
 def test_bye_followed_by_the_end_is_one_leaving(broker):
     watch = broker.dealer("watch")
     watch.barrier()
