@@ -55,9 +55,9 @@ def run(scale: Scale) -> Result:
         test="stalled readers",
         trials=READERS[scale],
         of="readers",
-        figures=f"{MESSAGES[scale]:,} messages of 2 KB passed each; the broker grew by {grown >> 20} MiB; another's answers "
-        f"p99 {beside * 1e3:.0f} ms, without those readers {alone * 1e3:.0f} ms under the same load; all caught up within "
-        f"{took:.0f} s.",
+        figures=f"{MESSAGES[scale]:,} messages of 2 KB passed each; the broker grew by {grown >> 20} MiB; "
+        f"another's answers p99 {beside * 1e3:.0f} ms, under the same load without those readers {alone * 1e3:.0f} ms; "
+        f"all caught up within {took:.0f} s.",
         control=f"what does not fit is dropped: {len(control)} problems",
         control_red=bool(control),
         problems=problems,
