@@ -245,13 +245,16 @@ class Session:
         if event.number == 0 and event.code in DISMISSING:
             self._dismissed(event.code, event.text)
         elif event.number == 0 and self.state is State.GREETING:
-            self._refused(event)
+            self._greeting_refused(event)
         elif event.code == Code.HELLO_FIRST:
             self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
         else:
             self.outbox.answered(event.number, errors.Rejected(event.code, event.text))
 
-    def _refused(self, event: Rejected) -> None:
+    def _greeting_refused(self, event: Rejected) -> None:
+        if event.code not in (Code.NICK_TAKEN, Code.NICK_INVALID):
+            self.stale = event.text or f"The broker refuses to greet us ({event.code})."  # no other nick helps: later
+            return
         if self._asked != self.nick:  # another nick was chosen meanwhile
             self._hello()
             return

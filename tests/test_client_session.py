@@ -73,6 +73,22 @@ def test_the_broker_may_give_another_nick_than_asked_for() -> None:
     assert event == Connected("ally", True, False, ("#general", "#dev"), True, "test", False)
 
 
+@pytest.mark.parametrize("code", [Code.NOT_STORED, "a_code_of_tomorrow"])
+def test_a_greeting_refused_for_another_reason_than_the_nick_is_tried_again_later(code: str) -> None:
+    wire = Wire()
+    [receipt] = wire.submit(*posts("waits"))
+    wire.connect()
+    wire.says(WireRejected(0, code, "The disk is full."))
+    session = wire.session
+    assert (session.state, session.refusal, session.stale) == (State.GREETING, None, "The disk is full.")
+    wire.cut(session.stale)
+    [event] = wire.events()
+    assert isinstance(event, Connecting)
+    assert (event.why, session.why) == ("The disk is full.", "The disk is full.")
+    assert said(wire.up()) == [(1, "waits")]
+    assert not receipt.done
+
+
 def test_a_refused_nick_can_be_retried_on_the_same_connection() -> None:
     wire = Wire()
     wire.submit(*posts("waits"))
@@ -277,7 +293,11 @@ def test_nick_and_rooms_follow_what_another_device_of_ours_does() -> None:
     wire = Wire()
     wire.up()
     wire.events()
-    events = [RoomChange("#dev", "Alice", True), RoomChange("#dev", "bob", False), Presence("alice", "renamed", "al")]
+    events: list[RoomChange | Presence] = [
+        RoomChange("#dev", "Alice", True),
+        RoomChange("#dev", "bob", False),
+        Presence("alice", "renamed", "al"),
+    ]
     wire.says(*events)
     assert (wire.session.nick, wire.session.rooms) == ("al", ["#general", "#dev"])
     assert wire.events() == events
