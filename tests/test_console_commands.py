@@ -50,6 +50,7 @@ def test_text_stays_text(line: str, text: str) -> None:
         ("/who ", "/who", []),
         ("-comms", "/help", []),
         ("-q", "/quit", []),
+        ("/quit bye all", "/quit", ["bye all"]),
         ("/away", "/away", []),
         ("/away at  lunch", "/away", ["at  lunch"]),
         ("/kick bob", "/kick", ["bob"]),
@@ -64,9 +65,7 @@ def test_commands_and_their_other_names(line: str, name: str, arguments: list[st
     assert parse(line) == Run(BY_NAME[name], arguments)
 
 
-@pytest.mark.parametrize(
-    "line", ["/msg", "/msg bob", "/msg bob  ", "$", "$ ", "/all", "/who is here", "/join", "-q now"]
-)
+@pytest.mark.parametrize("line", ["/msg", "/msg bob", "/msg bob  ", "$", "$ ", "/all", "/who is here", "/join"])
 def test_too_many_or_too_few_arguments(line: str) -> None:
     assert isinstance(parse(line), Misused)
 
@@ -83,6 +82,8 @@ def test_too_many_or_too_few_arguments(line: str) -> None:
         ("/hist", "/history"),
         ("/announcement x", "/announce"),
         ("/HELPP", "/help"),
+        ("/query bob", "/to"),
+        ("/part", "/leave"),
     ],
 )
 def test_a_wrong_command_names_what_comes_near_and_is_never_said_aloud(line: str, nearest: str) -> None:
@@ -112,14 +113,27 @@ def test_every_name_is_found_and_stands_once() -> None:
         ("in 2 min a new disk", 120, "a new disk"),
         ("in 1h", 3600, ""),
         ("10m lunch", 600, "lunch"),
-        ("in haste", 0, "in haste"),
+        ("a new disk, no room left", 0, "a new disk, no room left"),
+        ("no room left", 0, "no room left"),
     ],
 )
 def test_when_the_broker_goes_down(text: str, seconds: float, reason: str) -> None:
     assert read_delay(text) == (seconds, reason)
 
 
-@pytest.mark.parametrize("text", ["in 30 years", "in 2d", "30x", "in 48h", "in 1.5h", "in 99999999s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("in 30 years", "in 2d", "30x", "in 48h", "in 1.5h", "in 99999999s"),
+        *("in x", "in", "at 5", "-5", "server in 30s", "a new disk in 10m"),
+    ],
+)
 def test_what_looks_like_a_time_but_is_none_does_not_take_the_broker_down_at_once(text: str) -> None:
     with pytest.raises(ValueError, match="A time looks like this"):
+        read_delay(text)
+
+
+@pytest.mark.parametrize("text", ["cancel", "stop", "help", "?", "--help", "Stop it", "abort", "no"])
+def test_a_wish_not_to_go_down_is_no_reason_to(text: str) -> None:
+    with pytest.raises(ValueError, match=r"stays up.*/down \[in 30s\] \[reason\]"):
         read_delay(text)

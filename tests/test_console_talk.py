@@ -137,6 +137,25 @@ def test_joining_a_room_turns_to_it_and_leaving_turns_back(desk: Desk) -> None:
     assert desk.talk.current == "#general"
 
 
+def test_leaving_the_last_room_does_not_turn_to_everyone(desk: Desk) -> None:
+    desk.type("/leave").sees("You no longer hear #general, but plain text still goes there; /to TARGET changes that.")
+    assert desk.talk.current == "#general"
+
+
+def test_leaving_turns_to_another_room_if_there_is_one(desk: Desk) -> None:
+    desk.chat.rooms = ["#general", "#dev"]
+    desk.type("/leave").sees("You are talking to #dev")
+    assert "no longer hear" not in desk.screen
+
+
+def test_a_bare_word_may_be_a_room_unless_it_is_somebodys_nick(desk: Desk) -> None:
+    desk.chat.rooms = ["#general", "#dev", "#bob"]
+    desk.happens(connected()).sees("/quit")
+    desk.type("/to Dev").type("in there")
+    desk.type("/to bob").type("psst")
+    assert desk.chat.calls[-2:] == [("send", "#dev", "in there"), ("send", "@bob", "psst")]
+
+
 def test_turning_to_a_person_a_room_and_everyone(desk: Desk) -> None:
     desk.type("/to bob").type("psst")
     desk.type("/to all").type("hear me")
@@ -150,6 +169,18 @@ def test_history_shows_the_current_conversation(desk: Desk) -> None:
     desk.type("/history 2").sees("second")
     assert desk.chat.calls == [("history", "#general", 2, None)]
     assert "there is more" in desk.screen
+
+
+def test_an_empty_stretch_of_history_is_not_called_the_whole(desk: Desk) -> None:
+    desk.chat.page = Page([], 7)
+    desk.type("/history").sees("Nothing was found as far as was looked in #general.")
+    assert "said yet" not in desk.screen
+
+
+@pytest.mark.parametrize("line", ["/down in x", "/down cancel", "/down stop", "/down help", "/down now in 5m"])
+def test_a_slip_never_takes_the_broker_down(desk: Desk, line: str) -> None:
+    desk.type(line).sees("The broker stays up")
+    assert not desk.chat.calls
 
 
 @pytest.mark.parametrize("count", ["0", "501", "x", "-1", "2.5", "9" * 5000])
@@ -168,6 +199,11 @@ def test_a_message_to_oneself_is_delivered_once_with_a_joke(desk: Desk) -> None:
 def test_a_wrong_command_says_which_come_near_and_sends_nothing(desk: Desk) -> None:
     desk.type("/mgs bob secret").sees("Did you mean /msg")
     assert not desk.chat.calls
+
+
+def test_a_suggestion_ends_with_one_question_mark(desk: Desk) -> None:
+    desk.type("/users").sees("Did you mean /users?")
+    assert "??" not in desk.screen
 
 
 def test_a_misused_command_shows_how_it_goes(desk: Desk) -> None:
@@ -245,10 +281,15 @@ def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:
     assert desk.talk.answers.open_lines() == ["lost words"]
 
 
-@pytest.mark.parametrize("line", ["/quit", "-q"])
+@pytest.mark.parametrize("line", ["/quit", "-q", "/quit bye"])
 def test_quitting(desk: Desk, line: str) -> None:
     desk.type(line)
     assert (desk.left, desk.talk.exit_code) == (1, 0)
+
+
+def test_lines_after_the_one_that_leaves_are_not_sent(desk: Desk) -> None:
+    desk.type("-q").type("too late").type("/kick bob")
+    assert not desk.chat.calls
 
 
 @pytest.mark.parametrize(("code", "status"), [("kicked", 6), ("banned", 6), ("replaced", 1), ("version", 1)])

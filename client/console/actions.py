@@ -18,8 +18,11 @@ from . import render
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
+DOWN_USAGE = "It goes like this: /down [in 30s] [reason]"
 
-_LOOKS_LIKE_DELAY = re.compile(r"in\s+\d|\d", re.IGNORECASE)
+# Whoever types one of these means no reason: a time, a time further on, or not to take the broker down at all.
+_LOOKS_LIKE_DELAY = re.compile(r"(?:in|after|at)\b|[-+]?\.?\d|.*\bin\s+\d", re.DOTALL | re.IGNORECASE)
+_LOOKS_LIKE_NO = re.compile(r"(?:cancel|stop|abort|undo)\b.*|(?:off|no|help|-h|--help|\?)", re.DOTALL | re.IGNORECASE)
 _DELAY = re.compile(
     r"(?:in\s+)?(?P<count>\d{1,6})\s*(?P<unit>s|secs?|seconds?|m|mins?|minutes?|h|hours?|$)(?:\s+(?P<rest>.*))?",
     re.DOTALL | re.IGNORECASE,
@@ -95,7 +98,7 @@ def turn_to(talk: Talk, arguments: list[str]) -> None:
         talk.turn_to(talk.current)
         return
     try:
-        target = read_target(arguments[0])
+        target = _meant(talk, arguments[0])
     except MessageError as error:
         talk.refuse(error)
         return
@@ -105,6 +108,13 @@ def turn_to(talk: Talk, arguments: list[str]) -> None:
     if target.startswith("@"):
         target = "@" + talk.people.get(fold(target[1:]), target[1:])
     talk.turn_to(target)
+
+
+def _meant(talk: Talk, text: str) -> str:
+    """The target behind `text`; a bare word that is nobody's nick here may be a room we are in."""
+    if fold(text) not in talk.people and f"#{fold(text)}" in talk.chat.rooms:
+        return f"#{fold(text)}"
+    return read_target(text)
 
 
 def who(talk: Talk, arguments: list[str]) -> None:
@@ -128,7 +138,7 @@ def join(talk: Talk, arguments: list[str]) -> None:
 
 
 def leave(talk: Talk, arguments: list[str]) -> None:
-    """Leave a room; when it is the current one, turn back to where everyone starts."""
+    """Leave a room; when it is the current one, turn to another room, never to everyone."""
     if not arguments and not talk.current.startswith("#"):
         talk.show(render.refusal("Which room? You are talking to no room now: /leave #room."))
         return
@@ -140,8 +150,14 @@ def leave(talk: Talk, arguments: list[str]) -> None:
 
     def left(seq: int) -> None:
         talk.around(f"You left {room}.")
-        if talk.current == room:
-            talk.turn_to(GENERAL if room != GENERAL else EVERYONE)
+        if talk.current != room:
+            return
+        others = [name for name in talk.chat.rooms if name != room]
+        target = GENERAL if GENERAL in others or not others else others[0]
+        if target != room:
+            talk.turn_to(target)
+        if not others:
+            talk.tell(f"You no longer hear {target}, but plain text still goes there; /to TARGET changes that.")
 
     _do(talk, lambda: talk.chat.leave(room), left)
 
@@ -156,7 +172,8 @@ def history(talk: Talk, arguments: list[str]) -> None:
 
     def shown(page: Page) -> None:
         if not page.messages:
-            talk.tell(f"Nothing has been said yet in {target}.")
+            start = "Nothing has been said yet" if page.before is None else "Nothing was found as far as was looked"
+            talk.tell(f"{start} in {target}.")
             return
         older = "" if page.before is None else "; there is more before it"
         talk.show(render.rule(f"history of {'everyone' if target == EVERYONE else target}{older}"))
@@ -252,14 +269,18 @@ def down(talk: Talk, arguments: list[str]) -> None:
 def read_delay(text: str) -> tuple[float, str]:
     """Split '[in 30s] [reason]' into seconds and the reason.
 
-    Raises ValueError for what looks like a time but is none: taking that for a reason would take the broker down now.
+    Raises ValueError for what looks like a time but is none, or like a wish to stop this: taking that for a reason
+    would take the broker down now.
     """
+    if _LOOKS_LIKE_NO.fullmatch(text):
+        raise ValueError(f"The broker stays up: {text.split()[0]} is no reason to take it down. {DOWN_USAGE}")
     if not _LOOKS_LIKE_DELAY.match(text):
         return 0.0, text
     found = _DELAY.fullmatch(text)
     seconds = float(found["count"]) * _UNITS[found["unit"].lower()[:1] or "s"] if found else DAY_SECONDS + 1
     if not found or seconds > DAY_SECONDS:
-        raise ValueError("A time looks like this: in 30s, in 10 min or in 2h, and is at most a day.")
+        time = "A time looks like this: in 30s, in 10 min or in 2h, and is at most a day."
+        raise ValueError(f"The broker stays up. {time} {DOWN_USAGE}")
     return seconds, (found["rest"] or "").strip()
 
 

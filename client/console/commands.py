@@ -100,7 +100,7 @@ TABLE = (
     Command(("/register",), "", "keep your nick, your rooms and your mail while you are away", 0, 0, actions.register),
     Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
     Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
-    Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 0, actions.quit_console),
+    Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 1, actions.quit_console),
     Command(("/kick",), "NICK [reason]", "admins: end a person's session", 1, 2, actions.kick, "nick"),
     Command(("/ban",), "NICK [reason]", "admins: kick, and keep out", 1, 2, actions.ban, "nick"),
     Command(("/unban",), "NICK", "admins: let in again", 1, 1, actions.unban, "nick"),
@@ -152,11 +152,15 @@ def _run(command: Command, rest: str) -> Run | Misused:
 _VERBATIM: frozenset[Handler] = frozenset({actions.message, actions.say_to_all, actions.announce})
 
 
+_ELSEWHERE = {"/query": "/to", "/part": "/leave"}  # what other messengers call these
+
+
 def near(word: str) -> list[str]:
     """The names in the table that come near a wrong one, nearest first."""
     bare = {name.lstrip("/-"): name for name in BY_NAME}
     lowered = word.lower()
-    close = get_close_matches(lowered, BY_NAME, n=3, cutoff=0.6)
+    close = [_ELSEWHERE[lowered]] if lowered in _ELSEWHERE else []
+    close += get_close_matches(lowered, BY_NAME, n=3, cutoff=0.6)
     close += [bare[name] for name in get_close_matches(lowered.lstrip("/-"), bare, n=3, cutoff=0.7)]
     if len(lowered) > 2:
         close += [name for name in BY_NAME if name.startswith(lowered)]
@@ -167,14 +171,16 @@ def unknown(parsed: Unknown) -> render.Line:
     """The answer to a wrong command."""
     word = render.excerpt(parsed.word, 24)
     if parsed.near:
-        return render.refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near)}?")
+        return render.refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near).removesuffix('?')}?")
     return render.refusal(
         f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /."
     )
 
 
 def obey(talk: Talk, line: str) -> None:
-    """Do what a typed line asks for."""
+    """Do what a typed line asks for; nothing after the one that leaves."""
+    if talk.over:
+        return
     try:
         line.encode()
     except UnicodeEncodeError:  # bytes that were no UTF-8 arrive as lone surrogates
