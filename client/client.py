@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from math import inf
+from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -40,7 +42,7 @@ from messages import (
 
 from .check import check_body, check_command, known_target, plain
 from .connection import Connection
-from .errors import Broken, ClientError, Rejected
+from .errors import Broken, ClientError, Rejected, Unreachable
 from .inbox import Inbox
 from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
@@ -52,6 +54,9 @@ from .session import State
 
 T = TypeVar("T", bound=Event)
 U = TypeVar("U")
+
+_CLOSE_SECONDS = 2.0  # for what is unanswered when a client is closed
+_FURTHER_PAGES = 5  # asked for by itself after a short one
 
 
 class Client:
@@ -174,8 +179,8 @@ class Client:
 
     def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages of a conversation, or those before a sequence."""
-        question = History(1, check_target(plain(target)), limit, before)
-        return read_page(self._ask(question, HistoryPage, timeout), self.nick)
+        target = check_target(plain(target))
+        return self._read_back(lambda count, end: History(1, target, count, end), limit, before, timeout)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages with all these words among those we may see, or those in front of a sequence.
@@ -183,8 +188,8 @@ class Client:
         Among the words may stand from:NICK, in:TARGET, after:DATE and before:DATE (as in 2026-11-24, local time).
         Raises InvalidName for a name or a date that is none.
         """
-        question = read_query(plain(query), limit, before)
-        return read_page(self._ask(question, HistoryPage, timeout), self.nick)
+        query = plain(query)
+        return self._read_back(lambda count, end: read_query(query, count, end), limit, before, timeout)
 
     def messages(self, timeout: float | None = None) -> Iterator[Message]:
         """Yield messages as they come; ends after `timeout` seconds of silence (None: never) or when closed.
@@ -210,7 +215,7 @@ class Client:
         """After the broker refused our nick: ask for another, with the same profile and key."""
         self._connection.retry_as(check_nick(plain(nick)))
 
-    def close(self, timeout: float = 2.0) -> None:
+    def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Wait up to `timeout` seconds for what is unanswered, say goodbye, end the thread. Idempotent, never hangs."""
         self._connection.close(timeout)
 
@@ -225,6 +230,25 @@ class Client:
             raise ClientError(f"The broker gave an answer that does not belong to the question: {answer!r}.")
         return answer
 
+    def _read_back(
+        self, question: Callable[[int, int | None], Numbered], limit: int, before: int | None, timeout: float | None
+    ) -> Page:
+        """Ask on while pages are short of the limit, since the broker looks at only so much for one; not for ever."""
+        until = inf if timeout is None else monotonic() + timeout
+        page = read_page(self._ask(question(limit, before), HistoryPage, timeout), self.nick)
+        for _ in range(_FURTHER_PAGES):
+            left = until - monotonic()
+            if page.before is None or len(page.messages) >= limit or left <= 0:
+                break
+            following = question(limit - len(page.messages), page.before)
+            try:
+                answer = self._ask(following, HistoryPage, None if left == inf else left)
+            except (TimeoutError, Unreachable):
+                break  # what is there already is worth having, and `before` says that it is not all
+            older = read_page(answer, self.nick)
+            page = Page(older.messages + page.messages, older.before)
+        return page
+
     def _each(self, take: Callable[[Inbox], U | None], timeout: float | None) -> Iterator[U]:
         while (item := self._connection.take(take, timeout)) is not None:
             yield item
@@ -238,4 +262,5 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        # Who has waited in vain for an answer does not wait for it again.
+        self.close(0.0 if isinstance(error, Unreachable | TimeoutError) else _CLOSE_SECONDS)

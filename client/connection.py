@@ -41,6 +41,7 @@ T = TypeVar("T")
 _FIRST_RETRY = 0.1  # seconds; a broker that restarts is back after about that long
 _LAST_RETRY = (5.0, 30.0)  # seconds; drawn anew each time, so that a crowd does not come back as one
 _ATTEMPT_SECONDS = 12.0  # longer than the link's own limits; only a name that is not found takes that long
+_HURRIED_RETRY = 1.0  # seconds between the beginnings of two attempts, when a person waits for the second
 _STEADY_SECONDS = 1.0  # a connection that held this long makes the next retry a quick one again
 _JOIN_SECONDS = 1.0  # beyond the user's own timeout: the link's goodbye, and the context's end
 
@@ -95,6 +96,7 @@ class Connection:
         """Queue a command with a text of `size` characters; raises OutboxFull, Closed, or why the session is over."""
         with self._lock:
             receipt = self.session.submit(command, size)
+            self._hurry = self._hurry or self.session.state is State.OFFLINE
             self._wake()
         return receipt
 
@@ -136,10 +138,10 @@ class Connection:
         return item
 
     def retry_as(self, nick: str) -> None:
-        """Ask the broker for another nick, at once."""
+        """Ask the broker for another nick, soon."""
         with self._lock:
             self.session.retry_as(nick)
-            self._hurry = self.session.state is State.OFFLINE
+            self._hurry = self._hurry or self.session.state is State.OFFLINE
             self._wake()
 
     def close(self, timeout: float) -> None:
@@ -202,7 +204,7 @@ class Connection:
             with self._lock:
                 self.session.disconnected(why, pause)
                 self._changed.notify_all()
-            if not self._sit_out(pause):
+            if not self._sit_out(pause, began + _HURRIED_RETRY):
                 return
 
     def _attempt(self, context: zmq.Context[zmq.Socket[bytes]]) -> str:
@@ -250,8 +252,8 @@ class Connection:
             if woken:
                 os.read(self._wake_read, 4096)
 
-    def _sit_out(self, seconds: float) -> bool:
-        """Wait before the next attempt, or less when someone is in a hurry; tells whether there is to be one."""
+    def _sit_out(self, seconds: float, hurried: float) -> bool:
+        """Wait before the next attempt, when someone is in a hurry until `hurried`; tells whether there is one."""
         until = monotonic() + seconds
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
@@ -261,11 +263,12 @@ class Connection:
             with self._lock:
                 if woken:
                     self._armed = False
+                if self._hurry:
+                    until, self._hurry = min(until, hurried), False
                 due = min(self.session.tick(now), until)
-                hurry, self._hurry = self._hurry, False
             if self.session.state is State.OVER:
                 return False
-            if hurry or now >= until:
+            if now >= until:
                 return True
             woken = bool(poller.poll(max(0, round((due - now) * 1000 + 0.5))))
             if woken:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import zmq
 
-from client import Broken, Client, ClientError, Closed, Connected, Connecting, Disconnected, Unreachable
+from client import Broken, Client, ClientError, Closed, Connected, Connecting, Disconnected, Unreachable, connection
 from client.connection import backoff
 from client.session import Session
-from messages import Hello, Post
+from messages import Announcement, Hello, History, HistoryPage, Post, Search
 from messages import Message as WireMessage
 from tests.fake_router import FakeRouter
 
@@ -215,4 +215,76 @@ def test_a_connection_that_breaks_at_once_each_time_is_retried_ever_more_slowly(
         connecting = (event for event in client.events(timeout=5) if isinstance(event, Connecting))
         pauses = [event.retry_in for event in islice(connecting, 3)]
         assert pauses[2] > pauses[0]
+        client.close(0)
+
+
+def test_a_person_who_types_does_not_sit_out_a_long_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = FakeRouter(tmp_path)
+    monkeypatch.setattr(connection, "backoff", lambda: iter([60.0] * 9))
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+        first.close()
+        assert any(isinstance(event, Connecting) for event in client.events(timeout=5))
+        second = FakeRouter(tmp_path, port=first.port, secret=first.secret)
+        assert client.send("@bob", "hi").wait(10) == 1
+    second.close()
+
+
+def test_a_script_that_sends_on_and_on_does_not_connect_on_and_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeRouter(tmp_path).close()
+    monkeypatch.setattr(connection, "backoff", lambda: iter([60.0] * 9))
+    with Client("alice", home=tmp_path) as client:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            client.send("@bob", "hi")
+            time.sleep(0.01)
+        attempts = [event for event in client.events(timeout=0) if isinstance(event, Connecting)]
+        assert len(attempts) == 2
+        client.close(0)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_who_has_waited_in_vain_does_not_wait_again_on_leaving(
+    answered: bool, router: FakeRouter, tmp_path: Path
+) -> None:
+    router.answer = lambda command: router.polite(command) if answered and isinstance(command, Hello) else []
+    began = time.monotonic()
+    with pytest.raises(TimeoutError if answered else Unreachable), Client("alice", home=tmp_path) as client:
+        client.send("@bob", "hi").wait(0.5)
+    assert time.monotonic() - began < 1.5
+
+
+def test_short_pages_are_asked_on_until_there_are_enough_or_no_more(router: FakeRouter, tmp_path: Path) -> None:
+    def answer(command: Any) -> Any:
+        if not isinstance(command, History | Search):
+            return router.polite(command)
+        end = command.before or 100
+        items: list[WireMessage | Announcement] = (
+            [WireMessage(end - 1, 0, "bob", "#general", str(end - 1))] if end < 99 else []
+        )
+        return [HistoryPage(command.number, "", items, end - 1)]
+
+    router.answer = answer
+    with Client("alice", home=tmp_path) as client:
+        for page in (client.history("#general", limit=3), client.search("x", limit=3)):
+            assert [message.seq for message in page.messages] == [95, 96, 97]
+            assert page.before == 95
+        assert len(client.history("#general").messages) == 4  # not for ever
+    asked = [command for command in router.heard if isinstance(command, History)]
+    assert [(command.limit, command.before) for command in asked[:4]] == [(3, None), (3, 99), (3, 98), (2, 97)]
+
+
+def test_what_was_found_before_the_time_ran_out_is_kept(router: FakeRouter, tmp_path: Path) -> None:
+    def answer(command: Any) -> Any:
+        if not isinstance(command, History):
+            return router.polite(command)
+        item = WireMessage(9, 0, "bob", "#general", "x")
+        return [] if command.before else [HistoryPage(command.number, "#general", [item], 9)]
+
+    router.answer = answer
+    with Client("alice", home=tmp_path) as client:
+        page = client.history("#general", timeout=0.5)
+        assert ([message.seq for message in page.messages], page.before) == ([9], 9)
         client.close(0)
