@@ -81,6 +81,8 @@ def _complain(as_json: bool, code: str, text: str, status: int) -> int:
         import json
 
         line = json.dumps({"error": code, "text": text})
+    if sys.stderr is None:  # closed; the exit code still tells
+        return status
     try:
         sys.stderr.write(line + "\n")
     except OSError:  # nobody reads that either; the exit code still tells

@@ -16,7 +16,7 @@ from typing import Any
 from messages import BODY_BYTES, Code, MessageError, Person, Priority, RoomInfo, fold, harmless
 
 from .client import Client
-from .errors import Rejected
+from .errors import ClientError, Rejected
 from .model import Connected, Disconnected, Dismissed, Message
 
 
@@ -25,7 +25,7 @@ class Out:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.terminal = sys.stdout.isatty()
+        self.terminal = sys.stdout is not None and sys.stdout.isatty()  # None: a shell's >&-
 
     def object(self, fields: dict[str, Any]) -> None:
         """One JSON object on one line; at a terminal in ASCII alone, since JSON leaves some control characters be."""
@@ -35,6 +35,8 @@ class Out:
 
     def line(self, text: str) -> None:
         """One line, at once: whoever reads a pipe is waiting for it."""
+        if sys.stdout is None:
+            raise ClientError("Standard output is closed, so there is nowhere to write the answer.")
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -89,11 +91,11 @@ def read_stdin() -> str | None:
     if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
         return None
     with os.fdopen(0, "rb", closefd=False) as source:
-        data = source.read(BODY_BYTES + 3).rstrip(b"\r\n")
-    if len(data) > BODY_BYTES:
+        data = source.read(BODY_BYTES + 3)
+    if len(data) > BODY_BYTES + 2 or len(text := data.rstrip(b"\r\n")) > BODY_BYTES:  # 2: the last line's end
         raise Rejected(Code.TOO_LONG, "Standard input holds more than the 64 KiB of a message. Nothing was sent.")
     try:
-        return data.decode()
+        return text.decode()
     except UnicodeDecodeError as error:
         raise MessageError(f"Standard input is not valid UTF-8 (byte {error.start + 1}). Nothing was sent.") from error
 
@@ -193,4 +195,5 @@ def _conversations(item: Message, me: str) -> set[str]:
 
 
 def _remark(text: str) -> None:
-    sys.stderr.write(f"confab: {text}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"confab: {text}\n")

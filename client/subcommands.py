@@ -6,6 +6,7 @@ What a subcommand needs is imported when it runs: a one-shot command must start 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -205,6 +206,8 @@ def _chat(options: argparse.Namespace) -> int:
 
     if len(options.words) > 1:
         raise UsageError("chat takes one nick.")
+    if sys.stdin is None or sys.stdout is None:
+        raise UsageError("chat needs a standard input and a standard output, and one of them is closed.")
     options.nick = options.words[0].removeprefix("@") if options.words else default_nick()
     return app.run(open_client(options, receive=True, quiet=False))
 

@@ -269,6 +269,15 @@ def test_a_megabyte_from_a_pipe_is_told_in_words_and_1(shell: Shell, stdin: Call
     assert not shell.chat.calls
 
 
+def test_a_long_text_with_many_line_ends_in_it_is_refused_and_not_cut(
+    shell: Shell, stdin: Callable[[bytes], None]
+) -> None:
+    stdin(b"x" * 60_000 + b"\n" * 10_000 + b"and this")
+    assert shell("send", "bob") == 1
+    assert "64 KiB" in shell.err
+    assert not shell.chat.calls
+
+
 def test_the_largest_text_passes(shell: Shell, stdin: Callable[[bytes], None]) -> None:
     stdin(b"x" * BODY_BYTES + b"\r\n")
     assert shell("send", "bob") == 0
@@ -360,6 +369,16 @@ def test_a_reader_that_has_seen_enough_ends_tail_quietly(shell: Shell, monkeypat
     os.dup2(saved, 1)
     os.close(saved)
     assert (status, shell.err) == (0, "")
+
+
+def test_without_standard_output_an_answer_has_nowhere_to_go(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert shell("who") == 1
+    assert shell.err == "confab: Standard output is closed, so there is nowhere to write the answer.\n"
+    assert shell("send", "bob", "x") == 0
+    assert shell("chat", "alice") == 2
+    monkeypatch.setattr(sys, "stderr", None)
+    assert shell("who") == 1
 
 
 # --- names ---------------------------------------------------------------------------------------------------------
