@@ -29,7 +29,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     body: str
     title: str = ""  # announcements only
     priority: str = ""  # announcements only: low, normal, high or urgent
-    own: bool = False  # written by this account, perhaps on another device
+    own: bool = False  # its sender's nick equals ours: this account on any device, or who had the nick before
     missed: bool = False  # said while this client was away, and delivered when it came back
 
     def as_json(self) -> dict[str, Any]:
