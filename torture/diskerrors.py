@@ -57,7 +57,7 @@ def run(scale: Scale) -> Result:
         control=f"error swallowed, {CONTROL_ROUNDS[scale]} × ENOSPC: {len(control.problems)} problems",
         control_red=bool(control.problems),
         problems=problems,
-        left_out=left_out + "A notice to everyone: the broker has none yet, only who posts is told.",
+        left_out=left_out + "That everyone hears of it (`storing`) is not looked at here.",
     )
 
 
@@ -108,6 +108,10 @@ class Patient:
         self.broker.kill()
         self.broker = Broker(self.home, self.bind)
         self.broker.ready()
+        time.sleep(0.05)
+        while not self.ann.connected:  # ask for the next attempt now: after so many kills the pauses are long
+            self.ann.retry_as("ann")
+            time.sleep(0.02)
 
     def recover(self, works: Callable[[], bool]) -> None:
         """Wait until it works again."""
