@@ -217,6 +217,16 @@ def test_a_pipe_is_read_to_its_end(broker: BrokerProcess) -> None:
         assert text in run.stdout
 
 
+def test_what_follows_the_leaving_in_a_pipe_is_not_sent(broker: BrokerProcess) -> None:
+    run = confab("chat", "piper", home=broker.home, stdin=b"before\n-q\nafter\n")
+    assert run.returncode == 0
+    assert "before" in run.stdout
+    assert "after" not in run.stdout
+    history = confab("history", "#general", home=broker.home)
+    assert "piper: before" in history.stdout
+    assert "piper: after" not in history.stdout
+
+
 def test_a_reader_that_has_seen_enough_ends_it_quietly(broker: BrokerProcess) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "client", "chat", "piper"],
