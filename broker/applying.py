@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from messages import LEASE_SECONDS, Accepted, Code, Message, Rejected
 
 from . import effects, requests
-from .entries import Announced, AnyEntry, Parted, Posted, Released
+from .entries import Announced, AnyEntry, Posted, Released
 from .log import Segment
 from .sessions import Peer, Session
 
@@ -22,15 +22,20 @@ if TYPE_CHECKING:
 def apply(core: Core, segment: Segment, origins: list[Peer | None], now: float) -> None:
     """Apply a segment; `origins` holds, beside each entry, the connection that waits for its outcome."""
     entries, index = segment.entries, 0
-    acked, ack = -1, Accepted(0, 0)  # the device that was told last, and what
+    told: Peer | None = None  # the connection that was told last
+    ack = Accepted(0, 0)  # and what
     while index < len(entries):
         entry, peer, seq = entries[index], origins[index], segment.first + index
         if isinstance(entry, (Posted, Announced)):
             count = _row(core, segment, origins, index, entry)
-            if entry.device == acked and (entry.number, seq) == (ack.number + ack.count, ack.seq + ack.count):
+            if (
+                peer is not None
+                and peer is told
+                and (entry.number, seq) == (ack.number + ack.count, ack.seq + ack.count)
+            ):
                 ack.count += count
             elif peer is not None:
-                acked, ack = entry.device, Accepted(entry.number, seq, count)
+                told, ack = peer, Accepted(entry.number, seq, count)
                 core.answer(peer, ack)
             index += count
             continue
@@ -78,7 +83,7 @@ def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why:
             core.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
             peer.asked = None
             core.unblock(peer)
-        elif isinstance(entry, (Released, Parted)):  # nobody asked: try again
+        elif isinstance(entry, Released):  # nobody asked: try again
             core.schedule(core.here[entry.account], now + LEASE_SECONDS)
 
 

@@ -10,7 +10,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from messages import DEFAULT_ENDPOINT, Address, Home, MessageError, check_nick, find_home
+from messages import (
+    DEFAULT_ENDPOINT,
+    NICK_LENGTH,
+    Address,
+    Home,
+    MessageError,
+    check_nick,
+    find_home,
+    parse_address,
+    parse_key,
+)
 
 from . import __version__
 from .settings import Settings
@@ -40,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _restore(home, arguments.file)
             case "export":
                 return _export(home)
-        bind = tuple(arguments.bind or (DEFAULT_ENDPOINT,))
+        bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
         return _run(Settings(home=home, bind=bind, log_format=arguments.log_format))
     except (FolderError, KeyFileError, LogError, OperatorError, BindError, MessageError) as error:
         print(f"confab-broker: {error}", file=sys.stderr)
@@ -68,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
     admin.add_argument("action", choices=("grant", "revoke"))
-    admin.add_argument("nick", metavar="NICK")
+    admin.add_argument("nick", metavar="NICK", help="a nick, or the key where several went by it")
     verify = commands.add_parser(
         "verify", help="check the whole log against its chain of digests; exit 1 if it is broken"
     )
@@ -91,10 +101,24 @@ def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
     )
 
 
+def _endpoint(text: str) -> str:
+    """The endpoint to bind; ':*' in place of a port lets the system choose one."""
+    host, any_port, rest = text.rpartition(":*")
+    return (
+        f"{parse_address(host).endpoint.rpartition(':')[0]}:*"
+        if any_port and not rest
+        else parse_address(text).endpoint
+    )
+
+
 def _admin(home: Home, action: str, nick: str) -> int:
     from . import operator
 
-    operator.grant(home, check_nick(nick), admin=action == "grant")
+    if len(nick) > NICK_LENGTH:
+        parse_key(nick)  # for its error
+    else:
+        check_nick(nick)
+    operator.grant(home, nick, admin=action == "grant")
     print(f"{nick} is {'now an admin' if action == 'grant' else 'an admin no longer'}.")
     return 0
 

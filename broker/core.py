@@ -89,8 +89,9 @@ class Core:
         self.at = at  # this tick's time for people, ms since the epoch
         self.routes: dict[str, tuple[int, str]] = {}  # target as typed → id and wire form, until names change
         for account in self.state.by_nick.values():  # held over the restart: their clients are on their way back
-            here = self.here[account.id] = Here(account, account.nick, at, announced=not account.quiet)
-            self.schedule(here, now + LEASE_SECONDS)
+            if not account.registered:  # those may be away as long as they like
+                here = self.here[account.id] = Here(account, account.nick, at, announced=not account.quiet)
+                self.schedule(here, now + LEASE_SECONDS)
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -106,6 +107,8 @@ class Core:
         iterator = iter(commands)
         while (command := requests.propose_posts(self, peer, iterator)) is not None:
             requests.handle(self, peer, command, now)
+            if peer.gone:  # dismissed: nothing behind that counts
+                return
             if peer.blocked:  # the rest must see what this one changed
                 self._wait(peer, iterator)
 

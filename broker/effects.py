@@ -23,7 +23,7 @@ from messages import (
 )
 
 from . import greeting, moderation, requests
-from .entries import Announced, AnyEntry, Banned, Joined, Left, Named, Parted, Released
+from .entries import Announced, AnyEntry, Banned, Granted, Joined, Left, Named, Released, Unbanned
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -44,20 +44,23 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             here = core.here.pop(entry.account, None)
             if here is not None:
                 _tell_left(core, here, entry.reason)
-        case Parted():
-            core.audience.changed()
-            here = core.here.pop(entry.account, None)
-            if here is not None:
-                _tell_left(core, here, here.reason)
         case Joined() if took:
             core.routes.clear()
             account = core.state.by_key[entry.key]
             _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
-        case Banned():  # whoever came in up to here
-            account = core.state.accounts[entry.account]
-            moderation.put_out(core, account, Code.BANNED, f"banned by {entry.by}", entry.reason, now)
+        case Granted() | Banned() | Unbanned():
+            _moderated(core, entry, now)
         case Left() if took:
             _entered(core, entry.room, entry.account, joined=False)
+
+
+def _moderated(core: Core, entry: Granted | Banned | Unbanned, now: float) -> None:
+    account = core.state.accounts[entry.account]
+    what = ("granted" if entry.admin else "revoked") if isinstance(entry, Granted) else type(entry).__name__.lower()
+    why = entry.reason if isinstance(entry, Banned) else ""
+    core.note(what, who=account.last_nick, by=entry.by, why=why)
+    if isinstance(entry, Banned):  # whoever came in up to here
+        moderation.put_out(core, account, Code.BANNED, f"banned by {entry.by}", entry.reason, now)
 
 
 def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, now: float) -> None:
@@ -127,7 +130,7 @@ def bye(core: Core, peer: Peer, command: Bye, now: float) -> None:
     peer.leaving = True
     core.schedule(peer, now + FAREWELL_SECONDS)
     if peer.session is not None:
-        peer.session.taken = max(peer.session.taken, command.taken)
+        peer.session.taken = max(peer.session.taken, min(command.taken, core.tick_head))
         end(core, peer.session, "")
 
 
@@ -169,11 +172,8 @@ def left(core: Core, here: Here, reason: str) -> None:
     """The tick is at its end and a person had no session left: unless somebody came in, a guest's nick is released."""
     if core.here.get(here.account.id) is not here:
         return  # released meanwhile
-    if not here.sessions and here.account.registered:
-        here.reason = reason
-        core.propose(Parted(here.account.id, here.taken or here.account.taken))
-    elif not here.sessions:
-        core.propose(Released(here.account.id, reason))
+    if not here.sessions:
+        core.propose(Released(here.account.id, reason, here.taken))
     elif not here.staffed:
         _tell_left(core, here, reason)
 

@@ -50,14 +50,15 @@ class Named(Entry, tag="named"):
 
     key: bytes
     nick: str
-    quiet: bool  # asked for by a script that does not announce itself
+    quiet: bool = False  # asked for by a script that does not announce itself
 
 
 class Released(Entry, tag="released"):
-    """A guest is gone: its nick is free and it is in no room."""
+    """An account has no session left: a guest's nick is free and it is in no room; a registered one is away."""
 
     account: int
     reason: str
+    taken: int = 0  # everything up to here was delivered to its last person's session; 0: to none
 
 
 class Registered(Entry, tag="registered"):
@@ -65,13 +66,6 @@ class Registered(Entry, tag="registered"):
 
     account: int
     kept: bool
-
-
-class Parted(Entry, tag="parted"):
-    """A registered account is away; it was delivered everything up to `taken`."""
-
-    account: int
-    taken: int
 
 
 class Installed(Entry, tag="installed"):
@@ -120,16 +114,5 @@ class Unbanned(Entry, tag="unbanned"):
 
 Said: TypeAlias = Posted | Announced
 AnyEntry: TypeAlias = (
-    Posted
-    | Announced
-    | Named
-    | Released
-    | Registered
-    | Parted
-    | Installed
-    | Joined
-    | Left
-    | Granted
-    | Banned
-    | Unbanned
+    Posted | Announced | Named | Released | Registered | Installed | Joined | Left | Granted | Banned | Unbanned
 )

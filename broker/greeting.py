@@ -38,12 +38,12 @@ CHOICE_SECONDS = 300.0  # for a person to choose another nick, beyond the time f
 
 def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
     """Let a key in under the nick it asks for, or say why not."""
-    if command.protocol != PROTOCOL:
+    if peer.session is not None:
+        core.refuse(peer, 0, Code.MALFORMED, "This connection has said Hello already.")
+    elif command.protocol != PROTOCOL:
         refusal = version_refusal(command.protocol)
         core.refuse(peer, 0, refusal.code, refusal.text)
         core.dismiss(peer, refusal.code, refusal.text, now)
-    elif peer.session is not None:
-        core.refuse(peer, 0, Code.MALFORMED, "This connection has said Hello already.")
     elif peer.key == core.operator:
         peer.operator = True
         core.answer(peer, _welcome(core, "operator", core.tick_head, resumed=False))
@@ -142,12 +142,14 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
 
 
 def _start(core: Core, here: Here, command: Hello) -> int:
-    """Behind which sequence deliveries begin: where the device stopped, where a registered account did, or now."""
+    """Behind which sequence deliveries begin: where the device stopped, where the person did who is back, or now."""
     if command.after is not None:
         return command.after
-    if here.account.registered and not command.quiet and not here.staffed:
-        return here.account.taken
-    return core.state.seq
+    if command.quiet or here.present:
+        return core.state.seq
+    waiting = [session.taken for session in here.sessions.values() if not session.quiet]  # within their lease
+    away = here.taken or here.account.taken if here.account.registered else core.state.seq
+    return max(waiting, default=away)
 
 
 def _announce(core: Core, here: Here, session: Session, command: Hello) -> None:

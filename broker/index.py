@@ -7,7 +7,6 @@ again. Knows where messages are, not who may see them.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sqlite3
 import unicodedata
@@ -15,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .entries import Announced, Posted, Said
-from .log import Log, Segment
+from .log import Log, LogError, Segment
 
 FORMAT = 1  # of the file; another one is built anew
-PORTION_ENTRIES = 1_000  # folded in at a time: some 10 ms, which a message may have to wait
+PORTION_ENTRIES = 500  # folded in at a time
+PORTION_SIZE = 64 * 1024  # and characters of their bodies: some 5 ms, which a message may have to wait
 
 _SCHEMA = """
 DROP TABLE IF EXISTS said; DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS watermark;
@@ -49,8 +49,8 @@ class Index:
         try:
             self._db = self._open(path)
         except sqlite3.DatabaseError:
-            with contextlib.suppress(FileNotFoundError):
-                Path(path).unlink()
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
             self._db = self._open(path)
         self._stopped = False
         self.watermark: int = self._db.execute("SELECT seq FROM watermark").fetchone()[0]
@@ -79,13 +79,14 @@ class Index:
         """Fold in the next portion. Raises LogError when the log cannot be read there."""
         said: list[tuple[int, int, int]] = []
         words: list[tuple[int, str]] = []
-        last = self.watermark
+        last, size = self.watermark, 0
         for segment in self._log.read(self.watermark):
             for seq, entry in _said(segment):
                 said.append((*conversation(entry), seq))
                 words.append((seq, " ".join(words_of(entry.body))))
+                size += len(entry.body)
             last = segment.last
-            if last >= self.watermark + PORTION_ENTRIES:
+            if last >= self.watermark + PORTION_ENTRIES or size >= PORTION_SIZE:
                 break
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO said VALUES (?, ?, ?)", said)
@@ -97,15 +98,20 @@ class Index:
     def of(self, wanted: Conversation, before: int) -> Iterator[int]:
         """Sequences of a conversation's messages in front of `before`, newest first, as far as they are indexed."""
         query = "SELECT seq FROM said WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC"
-        for (seq,) in self._db.execute(query, (*wanted, before)):
-            yield seq
+        return self._sequences(query, (*wanted, before))
 
     def matching(self, words: list[str], before: int) -> Iterator[int]:
         """Sequences of messages in which all the words stand, in front of `before`, newest first, as far as indexed."""
         wanted = " ".join(f'"{word}"' for word in words)
         query = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC"
-        for (seq,) in self._db.execute(query, (wanted, before)):
-            yield seq
+        return self._sequences(query, (wanted, before))
+
+    def _sequences(self, query: str, values: tuple[object, ...]) -> Iterator[int]:
+        try:
+            for (seq,) in self._db.execute(query, values):
+                yield seq
+        except sqlite3.Error as error:
+            raise LogError(f"The index cannot be read: {error}.") from error
 
     def stop(self) -> None:
         """Fold in nothing more."""
@@ -118,7 +124,9 @@ class Index:
 
 def words_of(text: str) -> list[str]:
     """The words of a text as the index knows them: without case, accents and punctuation."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(char))
+    plain = text.lower()
+    if not plain.isascii():
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
     return re.findall(r"[^\W_]+", plain)
 
 

@@ -102,8 +102,9 @@ class Log:
         return segment
 
     def _overwrite_failed(self) -> None:
-        """When only the sync failed, the refused segment lies whole in the write-ahead log, and a start after a kill
-        would find it there. Write something else in its place; where that fails too, nothing more can be done.
+        """Write something else in the place of a segment whose sync failed, which a start after a kill would find.
+
+        Where that fails too, nothing more can be done.
         """
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("PRAGMA synchronous=OFF")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from messages import NICK_LENGTH, Ban, Code, Done, Down, Grant, Kick, Unban
+from messages import Ban, Code, Done, Down, Grant, Kick, Unban
 
-from . import requests
+from . import effects, requests
 from .entries import AnyEntry, Banned, Granted, Unbanned
 from .state import Account
 
@@ -34,11 +34,13 @@ def handle(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant | Down, n
     if isinstance(command, Down):
         _down(core, peer, command, now)
         return
-    account = core.state.known_as(command.nick)
-    if account is None or (isinstance(command, Kick) and not account.nick):
-        core.refuse(
-            peer, command.number, Code.NO_SUCH_NICK, f"Nobody called {command.nick[:NICK_LENGTH]} is known here."
-        )
+    try:
+        account = core.state.whom(command.nick, holder_counts=isinstance(command, (Kick, Ban)))
+    except LookupError as error:
+        core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
+        return
+    if isinstance(command, Kick) and account.id not in core.here:
+        core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"{account.last_nick} is not here.")
         return
     _person(core, peer, command, account, now)
 
@@ -58,15 +60,15 @@ def _person(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant, account
             entries = [Unbanned(account.id, by)]
         case Grant():
             entries = [Granted(account.id, command.admin, by)]
-    core.note(type(command).__name__.lower(), who=account.last_nick, by=by, why=getattr(command, "reason", ""))
     if not entries:
+        core.note("kicked", who=account.last_nick, by=by, why=getattr(command, "reason", ""))
         core.answer(peer, Done(command.number))
     else:
         core.ask(peer, command, *entries)
 
 
 def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
-    """End all sessions of an account and say why; that frees its nick."""
+    """End all sessions of an account and say why; that frees a guest's nick."""
     text = f"{what}: {why}" if why else what
     here = core.here.get(account.id)
     if here is None:
@@ -74,10 +76,7 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
     for session in list(here.sessions.values()):
         if session.peer is not None:
             core.dismiss(session.peer, code, f"You were {text}", now)
-            session.peer.session = None
-        core.forget(session)
-    here.sessions.clear()
-    core.audience.changed()
+        effects.end(core, session, text)
     core.leave(here, text)
 
 

@@ -6,6 +6,7 @@ harmless here, on every path to the screen.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -43,6 +44,8 @@ _STYLES = {"joined": "32", "back": "32", "left": "33", "lost": "33", "refused": 
 def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]:
     """The function that prints notes in the form 'text' or 'json'."""
     out = stream or sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")  # whatever people say and the terminal cannot show
     colour = form == "text" and out.isatty()
 
     def text(note: Note) -> None:

@@ -41,7 +41,7 @@ class OperatorError(Exception):
 
 
 def grant(home: Home, nick: str, *, admin: bool) -> None:
-    """Make the holder of `nick` an admin, or an admin no longer. Raises OperatorError, KeyFileError, LogError."""
+    """Make whom `nick` (or a key) means an admin, or one no longer. Raises OperatorError, KeyFileError, LogError."""
     if not home.broker.is_dir():
         raise OperatorError(f"There is no broker's data in {home.broker}. Start the broker once, or choose --data.")
     try:
@@ -63,10 +63,10 @@ def _append(folder: Folder, nick: str, admin: bool) -> None:
         state = State(log.load_snapshot())
         for segment in log.read(state.seq):
             state.apply_segment(segment.first, segment.entries)
-        account = state.known_as(nick)
-        if account is None:
-            raise OperatorError(f"Nobody called {nick} is known here. They must have connected once.")
+        account = state.whom(nick, holder_counts=False)
         log.append(time.time_ns() // 1_000_000, [Granted(account.id, admin, "operator")])
+    except LookupError as error:
+        raise OperatorError(str(error)) from error
     finally:
         log.close()
 

@@ -75,7 +75,8 @@ def _candidates(
             for seq in range(min(segment.last, before - 1), max(segment.first, index.watermark + 1) - 1, -1):
                 entry = segment.entries[seq - segment.first]
                 said = entry if isinstance(entry, (Posted, Announced)) and fits(entry) else None
-                yield seq, 1, (seq, segment.at, said) if said is not None else None
+                cost = 1 + (len(entry.body) >> 6 if isinstance(entry, (Posted, Announced)) else 0)
+                yield seq, cost, (seq, segment.at, said) if said is not None else None
             if segment.first <= index.watermark + 1:
                 break
     read = 0  # first sequence of the segment read last

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .sessions import Peer, Session
 
 
+MAX_ROUTES = 10_000  # spellings of targets that are remembered
 HISTORY_COST = 16  # of the LOOKUPS of a tick: reading the log takes that much longer than a roster
 
 
@@ -72,7 +73,7 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
     match command:
         case Malformed():
             core.refuse(peer, command.number, command.code, command.text)
-            if command.code is Code.VERSION:
+            if command.code is Code.VERSION and session is None:
                 core.dismiss(peer, command.code, command.text, now)
         case Hello():
             greeting.hello(core, peer, command, now)
@@ -218,6 +219,8 @@ def _resolve(core: Core, peer: Peer, command: Post | Announce) -> tuple[int, str
     """Find whom a target means, remember it until names change, or refuse."""
     found = find_target(core, peer, command.number, command.to)
     if found is not None:
+        if len(core.routes) >= MAX_ROUTES:
+            core.routes.clear()
         core.routes[command.to] = found
     return found
 

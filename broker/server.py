@@ -75,11 +75,11 @@ class Server:
             times = (self._core.deadline(now), self._connections.deadline)
             due = [when for when in times if when is not None]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
-            if self._core.index.behind:
-                timeout = 0.0 if self._idle else IDLE_MS
-        found = poller.poll(int(timeout))
+        rest = 0.0 if self._idle else IDLE_MS  # before the index goes on
+        folding = self._core.index.behind and not 0 <= timeout <= rest
+        found = poller.poll(int(rest if folding else timeout))
         self._idle = not found
-        if self._idle and self._core.index.behind:
+        if folding and not found:
             self._core.fold_index()
         for ready, _ in found:
             if ready is self._sockets.zap:

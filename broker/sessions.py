@@ -68,7 +68,6 @@ class Here:
     away: str = ""
     taken: int = 0  # how far those sessions had come that ended, scripts left aside; 0: none did
     announced: bool = False  # the others were told that this person joined
-    reason: str = ""  # why the last session ended, while that is committed
     lost: bool = False  # no announced session is connected, and the others were told
 
     @property

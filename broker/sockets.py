@@ -22,7 +22,7 @@ from messages import FRAME_BYTES
 from .keys import KeyPair
 
 ZAP_DOMAIN = b"confab"
-SEND_HWM = 1000  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
+SEND_HWM = 256  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
 RECEIVE_HWM = 1000  # frames of one connection that wait for the broker
 CURVE_BYTES = 33  # what encryption adds to a frame; libzmq's limit counts them
 BACKLOG = 4096  # connections the kernel holds while a crowd comes back
@@ -135,14 +135,11 @@ class Sockets:
 def cut(descriptor: int) -> None:
     """End the connection with this descriptor; libzmq sees it break."""
     with contextlib.suppress(OSError):  # it broke by itself: what was wanted
-        copy = os.dup(descriptor)
+        connection = socket.socket(fileno=descriptor)  # no copy: it must work when no descriptor is left
         try:
-            connection = socket.socket(fileno=copy)
-        except OSError:
-            os.close(copy)
-            raise
-        with connection:
             connection.shutdown(socket.SHUT_RDWR)
+        finally:
+            connection.detach()
 
 
 def _raise_descriptor_limit() -> int:

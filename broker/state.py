@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from messages import fold
+from messages import NICK_LENGTH, fold, key_text
 
 from .entries import (
     Announced,
@@ -19,7 +19,6 @@ from .entries import (
     Joined,
     Left,
     Named,
-    Parted,
     Posted,
     Registered,
     Released,
@@ -100,13 +99,11 @@ class State:
             case Named():
                 return self._name(seq, entry)
             case Released():
-                return self._release(self.accounts[entry.account])
+                return self._release(self.accounts[entry.account], entry.taken)
             case Registered():
                 account = self.accounts[entry.account]
                 account.taken = seq
                 return _changed(account, "registered", entry.kept)
-            case Parted():
-                return _changed(self.accounts[entry.account], "taken", entry.taken)
             case Installed():
                 return self._install(seq, entry)
             case Joined():
@@ -146,7 +143,10 @@ class State:
         self.by_nick[fold(entry.nick)] = account
         return True
 
-    def _release(self, account: Account) -> bool:
+    def _release(self, account: Account, taken: int) -> bool:
+        if account.registered:
+            account.taken = max(account.taken, taken)
+            return True
         if not account.nick:
             return False
         del self.by_nick[fold(account.nick)]
@@ -177,13 +177,23 @@ class State:
         self.members[room.id].add(account.id)
         return True
 
-    def known_as(self, nick: str) -> Account | None:
-        """The account that holds `nick`, else the newest one that held it last."""
-        folded = fold(nick)
-        if folded in self.by_nick:
-            return self.by_nick[folded]
-        matches = [account for account in self.accounts.values() if fold(account.last_nick) == folded]
-        return max(matches, key=lambda account: account.id, default=None)
+    def whom(self, name: str, *, holder_counts: bool) -> Account:
+        """The account that an admin means by a nick or by the text of a key.
+
+        Nicks change hands. `holder_counts`: whoever holds the nick now is meant; otherwise, and when nobody holds it,
+        it must be the only key that went by it last. Raises LookupError with a sentence.
+        """
+        for account in self.accounts.values():
+            if key_text(account.key) == name:
+                return account
+        known = [account for account in self.accounts.values() if fold(account.last_nick) == fold(name)]
+        held = [account for account in known if account.nick]
+        if not known:
+            raise LookupError(f"Nobody called {name[:NICK_LENGTH]} is known here.")
+        if len(known) == 1 or (held and holder_counts):
+            return (held or known)[0]
+        keys = ", ".join(key_text(account.key) + (" (holds it now)" if account.nick else "") for account in known[-5:])
+        raise LookupError(f"{len(known)} keys went by {name}: {keys}. Name the key that is meant instead.")
 
 
 def _changed(account: Account, field: str, value: object) -> bool:

@@ -47,9 +47,9 @@ class Home:
 
 def find_home(chosen: str | os.PathLike[str] | None = None) -> Home:
     """The home that was chosen, else CONFAB_HOME, else the user's data folder of this platform."""
-    if chosen is None:
+    if not chosen:
         chosen = os.environ.get("CONFAB_HOME") or None
-    if chosen is None:
+    if not chosen:
         import platformdirs  # only where needed: one-shot commands count milliseconds
 
         chosen = platformdirs.user_data_dir("confab", appauthor=False)

@@ -45,6 +45,7 @@ from messages import (
     Unregister,
     Welcome,
     Who,
+    key_text,
 )
 
 from .wire import EPOCH, OPERATOR, Remote, Wire, key_of
@@ -526,6 +527,47 @@ def test_an_unregistered_account_is_a_guest_again(wire):
     assert [type(event) for event in wire.connect("mallory", nick="bob").hear()] == [Welcome]
 
 
+def test_a_person_who_restarts_within_the_lease_gets_what_came_meanwhile(wire):
+    for registered in (False, True):
+        alice, bob = wire.connect("alice"), wire.connect("bob")
+        if registered:
+            bob.say(Register(1))
+        bob.say(Ping(1, wire.log.head))
+        bob.break_off()
+        alice.say(Post(wire.log.head, "@bob", "are you there?"))
+        bob = wire.connect("bob", device="restarted")
+        assert bodies(bob) == ["are you there?"]
+        bob.say(Bye(wire.log.head)), alice.say(Bye())
+
+
+def test_a_kicked_registered_person_gets_nothing_twice(wire):
+    alice, bob = admin(wire, "alice"), wire.connect("bob")
+    bob.say(Register(1))
+    alice.say(Post(1, "@bob", "one"))
+    bob.say(Ping(1, wire.log.head))
+    alice.say(Kick(2, "bob"))
+    alice.say(Post(3, "@bob", "two"))
+    assert bodies(wire.connect("bob", device="phone")) == ["two"]
+
+
+def test_a_guest_who_unregistered_and_is_kicked_in_one_tick_leaves_no_nick_behind(wire):
+    alice, bob = admin(wire, "alice"), wire.connect("bob")
+    bob.say(Register(1))
+    bob.put(Unregister(2))
+    alice.put(Kick(1, "bob"))
+    wire.tick()
+    assert [type(event) for event in wire.connect("mallory", nick="bob").hear()] == [Welcome]
+
+
+def test_a_second_hello_of_another_version_leaves_no_ghost(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    assert [type(event) for event in alice.say(["hello", 99, "x"], Post(1, "*", "still here"))] == [Rejected, Accepted]
+    ghost = wire.connect("ghost", greet=False)
+    ghost.say(["hello", 99, "x"], Hello(PROTOCOL, "ghost", bytes(16)))
+    assert [person.nick for person in alice.say(Who(2))[-1].people] == ["alice"]
+
+
 # --- rooms, names, who -----------------------------------------------------------------------------------------------
 
 
@@ -702,6 +744,22 @@ def test_the_operator_is_the_brokers_key_and_no_nick(wire):
 def test_the_operator_cannot_talk(wire):
     operator = wire.connect("operator")
     assert [event.code for event in operator.say(Post(1, "*", "hi")) if isinstance(event, Rejected)] == ["hello_first"]
+
+
+def test_a_role_is_not_granted_by_a_nick_that_changed_hands(wire):
+    wire.connect("alice").say(Bye())
+    squatter = wire.connect("mallory", nick="alice")
+    operator = wire.connect("operator")
+    operator.hear()
+    [refusal] = operator.say(Grant(1, "alice"))
+    assert refusal.code == "no_such_nick"
+    keys = [key_text(key_of(name)) for name in ("alice", "mallory")]
+    assert all(key in refusal.text for key in keys)
+    assert [type(event) for event in operator.say(Grant(2, keys[0]))] == [Accepted]
+    squatter.hear()
+    assert [event.code for event in squatter.say(Down(1))] == ["not_allowed"]
+    squatter.say(Bye())
+    assert wire.connect("alice").hear(Welcome)[0].admin
 
 
 def test_a_role_survives_a_restart_and_can_be_taken_away(wire):

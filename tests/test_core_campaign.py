@@ -74,7 +74,7 @@ def check_invariants(wire: Wire) -> None:
     """What must hold between any two ticks."""
     broker = wire.core
     for account in broker.state.by_nick.values():
-        assert account.id in broker.here, f"{account.nick} is held by nobody and for ever"
+        assert account.registered or account.id in broker.here, f"{account.nick} is held by nobody and for ever"
     for here in broker.here.values():
         assert here.account.nick, "somebody is here without a nick"
         for session in here.sessions.values():
@@ -82,7 +82,7 @@ def check_invariants(wire: Wire) -> None:
             assert session.here is here
             assert session.peer is None or (session.peer.session is session and not session.peer.gone)
             assert session.number >= session.device.last_number
-            assert not session.runs
+            assert not session.runs or broker.out.pending
             assert session.fed_from == -1
             connected = session.peer is not None and session.feeding
             assert connected == (session.live or session in broker._behind), "fed neither live nor from the log"
