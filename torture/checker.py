@@ -74,7 +74,7 @@ def judge(said: Sequence[Said], eyes: Sequence[Eye], stored: Iterable[tuple[int,
     for seq, body in stored:
         if body in places:
             _blame(blame, body, "twice", f"stored at {places[body]} and {seq}")
-        places[body] = seq
+        places.setdefault(body, seq)
     _check_said(said, places, blame)
     for eye in eyes:
         _check_eye(eye, said, places, blame)

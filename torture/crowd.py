@@ -22,7 +22,7 @@ from .result import Result, Scale
 CLIENTS = {"full": 1000, "short": 20}
 WORKERS = {"full": 4, "short": 2}
 BACK_SECONDS = 30.0
-CONTROL_SECONDS = 3.0  # without a second attempt nobody comes back, however long it takes
+CONTROL_SECONDS = 1.0  # without a second attempt nobody comes back, however long it takes
 CONNECT_SECONDS = 120.0
 
 

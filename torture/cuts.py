@@ -23,7 +23,7 @@ from .crew import Crews, Person
 from .proxy import Kind, Proxy
 from .result import Result, Scale
 
-PEOPLE = {"full": 20, "short": 3}
+PEOPLE = {"full": 20, "short": 2}
 CUTS = {"full": 25, "short": 2}  # of each client
 SUDDEN: tuple[Kind, ...] = ("reset", "close")
 SUDDEN_SHARE = 0.6
@@ -72,7 +72,7 @@ def campaign(
             crews = Crews(home, [crew[::2], crew[1::2]])
             try:
                 crews.begin()
-                limit = SILENCE_SECONDS + 5 if control and scale == "full" else 1.5 if control else LIMIT[scale]
+                limit = SILENCE_SECONDS + 5 if control and scale == "full" else 1.2 if control else LIMIT[scale]
                 half_dead: tuple[Kind, ...] = ("dead",) if control else HALF_DEAD[scale]
                 _cut_all(found, proxies, cuts, half_dead, 0.0 if control else SUDDEN_SHARE, limit)
                 if not control:

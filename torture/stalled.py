@@ -44,7 +44,7 @@ ASKED = {"full": 1000, "short": 50}
 WORKERS = 2
 MEMORY_BYTES = {"full": 2**30, "short": 200 * 2**20}  # that the broker may grow by
 PING_SECONDS = 5.0
-QUIET_MS = 5_000  # a reader that gets nothing for so long will not get the rest
+QUIET_MS = 3_000  # a reader that gets nothing for so long will not get the rest
 
 
 def run(scale: Scale) -> Result:
