@@ -115,6 +115,10 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
                 before.peer, Code.REPLACED, "The same device connected again; that connection counts now.", now
             )
     head = core.state.seq
+    if command.after is not None and command.after > head:
+        core.note(
+            "log", text=f"{account.nick} has seen sequence {command.after}, the log ends at {head}: its end is lost."
+        )
     cursor = min(_start(core, here, command), head)
     session = here.sessions[device.id] = Session(
         here=here,

@@ -540,6 +540,11 @@ def test_a_person_who_restarts_within_the_lease_gets_what_came_meanwhile(wire):
         bob.say(Bye(wire.log.head)), alice.say(Bye())
 
 
+def test_a_client_that_knows_more_than_the_log_gives_away_that_its_end_is_lost(wire):
+    wire.connect("alice", after=1000)
+    assert "its end is lost" in next(note for note in wire.core.notes if note.what == "log").fields["text"]
+
+
 def test_a_kicked_registered_person_gets_nothing_twice(wire):
     alice, bob = admin(wire, "alice"), wire.connect("bob")
     bob.say(Register(1))
