@@ -458,18 +458,16 @@ def test_with_neither_domain_nor_handler_anyone_would_come_in(tmp_path, monkeypa
 
 @pytest.mark.parametrize("mechanism", ["null", "plain", "wrong key"])
 def test_other_mechanisms_and_keys_are_refused_and_noted(broker, mechanism):
-    dealer = broker.dealer(greet=False)
-    dealer.close()
     with contextlib.closing(zmq.Context.instance().socket(zmq.DEALER)) as stranger:
         stranger.linger = 0
-        stranger.reconnect_ivl = -1
+        stranger.reconnect_ivl = 2**31 - 1
         if mechanism == "plain":
             stranger.plain_username = stranger.plain_password = b"admin"
         elif mechanism == "wrong key":
             stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
             stranger.curve_serverkey = zmq.curve_keypair()[0]
         stranger.connect(broker.address.endpoint)
-        stranger.send(hello("admin"))
+        stranger.send(hello("admin"), zmq.NOBLOCK)
         broker.until(lambda: whys(broker), "a note of the refusal")
         assert not stranger.poll(0)
     assert broker.core.state.by_nick == {}

@@ -1,0 +1,125 @@
+"""Any command, by anyone, in any order, with a failing disk and restarts: the core never fails, and stays whole."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from messages import (
+    LEASE_SECONDS,
+    Announce,
+    AnyCommand,
+    Away,
+    Ban,
+    Bye,
+    Down,
+    Feed,
+    Grant,
+    Hello,
+    History,
+    Join,
+    Kick,
+    Leave,
+    Ping,
+    Post,
+    Register,
+    Rename,
+    Rooms,
+    Search,
+    Unban,
+    Unregister,
+    Who,
+)
+
+from .test_core_campaign import RoughWire, check_invariants, check_replay, shrink
+from .wire import Remote
+
+SEEDS = range(60)
+STEPS = 400
+PEOPLE = ("ann", "ben", "cid", "eve", "operator")
+NICKS = (*PEOPLE, "Ann", "all", "b d", "", "x" * 300)
+ROOMS = ("#general", "#one", "#Two", "one", "#x y", "")
+TARGETS = ("*", "#general", "#one", "@ann", "@ben", "@nobody", "bad", "")
+SEQUENCES = (None, 0, 1, 9, 2**53)
+TEXTS = ("", " ", "x", "hello world", '"a OR *', "y" * 600)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    shrink(monkeypatch)
+
+
+def any_command(rng: random.Random, newest: int) -> AnyCommand | list:
+    """One of all there are, or something that is none, with fields that are right about as often as wrong."""
+    pick = rng.choice
+    number = pick((newest, newest, newest, max(1, newest - rng.randrange(9)), newest + rng.randrange(9), 1, 2**53))
+    device = pick((b"one", b"two")).ljust(16, b"\0")
+    return pick(
+        (
+            lambda: Hello(
+                pick((1, 1, 1, 2)), pick(NICKS), device, pick(SEQUENCES), pick((True, False)), pick((True, False))
+            ),
+            lambda: Post(number, pick(TARGETS), pick(TEXTS)),
+            lambda: Post(number, pick(TARGETS), pick(TEXTS)),
+            lambda: Announce(number, pick(TARGETS), pick(TEXTS), pick(TEXTS), "high"),
+            lambda: pick((Join, Leave))(number, pick(ROOMS)),
+            lambda: Rename(number, pick(NICKS)),
+            lambda: Away(number, pick(TEXTS)),
+            lambda: pick((Who, Rooms, Register, Unregister))(number),
+            lambda: History(number, pick(TARGETS), pick((1, 5, 2**53)), pick(SEQUENCES)),
+            lambda: Search(number, pick(TEXTS), pick(TARGETS)),
+            lambda: Feed(pick(SEQUENCES)),
+            lambda: Ping(1),
+            Bye,
+            lambda: pick((Kick, Ban))(number, pick(NICKS), pick(TEXTS)),
+            lambda: pick((Unban, Grant))(number, pick(NICKS)),
+            lambda: Down(number, pick((0.0, 5.0)), pick(TEXTS)),
+            lambda: pick((["hello", 2, {}], ["hello"], ["post", number], ["dance", number], [], None)),
+        )
+    )()
+
+
+def step(rng: random.Random, wire: RoughWire, remotes: list[Remote], number: int) -> None:
+    """Something happens; most often somebody says something, or the broker does its tick."""
+    if not remotes or rng.random() < 0.06:
+        remotes.append(wire.connect(rng.choice(PEOPLE), greet=False))
+    remote = rng.choice(remotes)
+    match rng.choices(("say", "tick", "wait", "choke", "close", "disk", "restart"), (50, 25, 4, 5, 5, 2, 0.5))[0]:
+        case "say" if not remote.peer.gone:
+            remote.put(*(any_command(rng, number + n) for n in range(rng.randint(1, 5))))
+        case "say":
+            remotes.remove(remote)
+        case "tick":
+            wire.once()
+        case "wait":
+            wire.once(rng.choice((0.06, 0.06, 2, 5, 12, 31)))
+        case "choke":
+            remote.full = not remote.full
+        case "close":
+            wire.core.close(remote.peer, wire.now)
+            remotes.remove(remote)
+        case "disk":
+            wire.log.broken = not wire.log.broken
+        case "restart":
+            remotes.clear()
+            wire.start()
+    wire.core.down = None
+    for other in remotes:
+        other.inbox.clear()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_anyone_says_the_core_stays_whole(seed):
+    rng = random.Random(seed)
+    wire = RoughWire()
+    remotes: list[Remote] = []
+    for number in range(1, STEPS):
+        step(rng, wire, remotes, number)
+    wire.log.broken = False
+    for _ in range(6):  # everybody is gone after a while, but for those who registered
+        wire.once(LEASE_SECONDS + 1)
+        check_invariants(wire)
+    assert all(account.registered for account in wire.core.state.by_nick.values())
+    assert not wire.core.here
+    check_replay(wire)
