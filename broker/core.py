@@ -82,7 +82,7 @@ class Core:
         self._unblocked: list[Peer] = []  # have commands waiting for the next tick
         self._lookups = LOOKUPS
         self._behind: dict[Session, None] = {}  # connected sessions that are fed from the log
-        self._fed: list[Session] = []  # were fed in this tick
+        self.fed: list[Session] = []  # were fed in this tick
         self._due: list[tuple[float, int, Peer | Session | Here]] = []  # heap of deadlines
         self._order = count()
         self.tick_head = log.head  # the head before this tick's commit
@@ -219,7 +219,7 @@ class Core:
             self._commit(now, at)
         self.spoken.clear()
         if self._behind:
-            self._fed = feeding.feed(self, self._behind, now)
+            self.fed = feeding.feed(self, self._behind, now)
 
     def _unstick(self, now: float) -> None:
         """Try again those that took no frame a while ago."""
@@ -257,9 +257,9 @@ class Core:
         self.out.clear()
         self._lookups = LOOKUPS
         self.tick_head = self.log.head
-        for session in self._fed:
+        for session in self.fed:
             session.fed_from = -1
-        self._fed = []
+        self.fed = []
 
     def choked(self, peer: Peer, now: float) -> None:
         """The connection took no frame: keep its answers, and feed it from the log later."""

@@ -28,6 +28,8 @@ DRAIN_COMMANDS = 8192  # and no more commands than these
 DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 
 IDLE_MS = 20.0  # without input for this long, the index goes on
+BURST_ENTRIES = 100  # in one tick: more than people type
+CALM_SECONDS = 0.25  # the index goes on this long after a burst, whose readers need the machine more
 
 SHARED_BYTES = 8 * 1024  # frames from here on are not copied for each connection
 UNREAD_SECONDS = 1.0  # how long a connection that is over may have frames to be read
@@ -51,6 +53,7 @@ class Server:
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
         self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
+        self._calm_at = 0.0  # when the last burst is over for long enough, monotonic
         self._idle = False  # the last look found no input, so that there is time for the index
         self._stop: str | None = None  # the signal that asked us to go
         self._wake, self._waker = socket.socketpair()
@@ -76,6 +79,7 @@ class Server:
             due = [when for when in times if when is not None]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
         rest = 0.0 if self._idle else IDLE_MS  # before the index goes on
+        rest = max(rest, (self._calm_at - time.monotonic()) * 1000)
         folding = self._core.index.behind and not 0 <= timeout <= rest
         found = poller.poll(int(rest if folding else timeout))
         self._idle = not found
@@ -96,6 +100,8 @@ class Server:
         exhausted = self._drain(now)
         self._forget_ended(now, exhausted)
         self._core.tick(now, at)
+        if self._core.fed or self._core.log.head - self._core.tick_head > BURST_ENTRIES:
+            self._calm_at = now + CALM_SECONDS
         self._flush(now)
         self._tell_notes()
         return not exhausted
