@@ -238,10 +238,10 @@ def test_a_script_that_sends_on_and_on_does_not_connect_on_and_on(
     with Client("alice", home=tmp_path) as client:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            client.send("@bob", "hi")
-            time.sleep(0.01)
+            with pytest.raises(Unreachable):
+                client.send("@bob", "hi").wait(0.01)
         attempts = [event for event in client.events(timeout=0) if isinstance(event, Connecting)]
-        assert len(attempts) == 2
+        assert len(attempts) <= 2
         client.close(0)
 
 
