@@ -58,9 +58,7 @@ class Core:
         self.index = index or Index(":memory:", log)
         self.name = name
         self.operator = operator
-        self.state = State(log.load_snapshot())
-        for segment in log.read(self.state.seq):
-            self.state.apply_segment(segment.first, segment.entries)
+        self.state = State.of(log)
         self.snapshot_seq = self.state.seq
         self.here: dict[int, Here] = {}  # by account id
         self.audience = Audience(self.state, self.here)
@@ -75,9 +73,7 @@ class Core:
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
         self._arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
-        self.spoken: dict[
-            int, int
-        ] = {}  # device id → number of its last post in this tick, of sessions that ended in it
+        self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
         self._stuck: dict[Peer, float] = {}  # took no frame: when to try again, monotonic; not listened to until then
         self._unblocked: list[Peer] = []  # have commands waiting for the next tick
         self._lookups = LOOKUPS
@@ -369,7 +365,7 @@ class Core:
 
     def open(self, route: bytes, key: bytes, now: float) -> Peer:
         """A new connection, which proved `key`."""
-        peer = Peer(route, key, now, now)
+        peer = Peer(route, key, greet_by=now + HELLO_SECONDS, heard=now)
         self.schedule(peer, now + HELLO_SECONDS)
         return peer
 

@@ -194,7 +194,7 @@ def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
 def _expire_peer(core: Core, peer: Peer, now: float) -> None:
     if peer.gone or peer.leaving:
         core.cut.append(peer)
-    elif peer.session is None and not peer.operator and peer.opened + HELLO_SECONDS <= now:
+    elif peer.session is None and not peer.operator and peer.greet_by <= now:
         core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")
         peer.leaving = True
         core.schedule(peer, now + FAREWELL_SECONDS)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 CLIENT_LENGTH = 64  # characters of what a client calls itself, in our log
-CHOICE_SECONDS = 300.0  # for a person to choose another nick, beyond the time for a Hello
+CHOICE_SECONDS = 300.0  # for a person to choose another nick
 
 
 def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
@@ -83,7 +83,7 @@ def _turn_away(core: Core, peer: Peer, reason: str, now: float) -> None:
 
 def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
     """Say that a nick belongs to someone else, and give the person time to think of another."""
-    peer.opened = now + CHOICE_SECONDS
+    peer.greet_by = now + CHOICE_SECONDS
     core.refuse(peer, 0, Code.NICK_TAKEN, f"The nick {nick} is taken; choose another.")
 
 

@@ -60,10 +60,7 @@ def grant(home: Home, nick: str, *, admin: bool) -> None:
 def _append(folder: Folder, nick: str, admin: bool) -> None:
     log = Log(folder.log_file)
     try:
-        state = State(log.load_snapshot())
-        for segment in log.read(state.seq):
-            state.apply_segment(segment.first, segment.entries)
-        account = state.whom(nick, holder_counts=False)
+        account = State.of(log).whom(nick, holder_counts=False)
         log.append(time.time_ns() // 1_000_000, [Granted(account.id, admin, "operator")])
     except LookupError as error:
         raise OperatorError(str(error)) from error

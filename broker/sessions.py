@@ -24,7 +24,7 @@ class Peer:
 
     route: bytes
     key: bytes  # proved by CURVE
-    opened: float  # monotonic time of the first frame
+    greet_by: float  # monotonic time by which a Hello must have succeeded
     heard: float  # monotonic time of the last frame
     session: Session | None = None
     operator: bool = False  # proved the broker's own key: may grant and take down, and is no account

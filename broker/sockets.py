@@ -53,7 +53,6 @@ class Sockets:
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
         self.context = zmq.Context()
-        self.context.set(zmq.MAX_SOCKETS, 1023)
         self.zap = self.context.socket(zmq.REP)
         self.zap.linger = 0
         self.zap.bind("inproc://zeromq.zap.01")  # before the ROUTER: without a handler everyone would be let in

@@ -6,6 +6,8 @@ the same entries always give the same state.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from messages import NICK_LENGTH, fold, key_text
@@ -24,6 +26,9 @@ from .entries import (
     Released,
     Unbanned,
 )
+
+if TYPE_CHECKING:
+    from .log import Log
 
 
 class Account(msgspec.Struct):
@@ -117,6 +122,14 @@ class State:
                 return _changed(self.accounts[entry.account], "banned", entry.reason)
             case Unbanned():
                 return _changed(self.accounts[entry.account], "banned", None)
+
+    @classmethod
+    def of(cls, log: Log) -> State:
+        """What a log amounts to: its snapshot, and what came behind it. Raises LogError."""
+        state = cls(log.load_snapshot())
+        for segment in log.read(state.seq):
+            state.apply_segment(segment.first, segment.entries)
+        return state
 
     def apply_segment(self, first: int, entries: list[AnyEntry]) -> None:
         """Fold in the part of a segment that is new."""

@@ -104,8 +104,8 @@ class Link:
         try:
             while self.broken or len(frames) < _FRAMES:
                 frames.append(receive(_NOBLOCK))
-        except zmq.Again:
-            pass
+        except zmq.Again:  # that was all
+            return frames
         return frames
 
     def _read_news(self) -> None:
@@ -115,8 +115,8 @@ class Link:
                 if self._monitor.rcvmore:
                     self._monitor.recv(_NOBLOCK)  # the endpoint again
                 self._note(event, value)
-        except zmq.Again:
-            pass
+        except zmq.Again:  # that was all
+            return
 
     def _note(self, event: int, value: int) -> None:
         at = self._endpoint

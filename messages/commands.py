@@ -26,9 +26,7 @@ class Hello(Command, tag="hello"):
 
     protocol: int
     nick: str  # a wish: an account that already has a nick keeps it
-    device: Annotated[
-        bytes, msgspec.Meta(min_length=16, max_length=16)
-    ]  # 16 random bytes made once per install or slot; numbers its commands
+    device: Device
     after: Sequence | None = None  # deliver entries after this sequence; None: from now on
     feed: bool = True  # False: deliver nothing until Feed (a script that only sends)
     quiet: bool = False  # True: do not announce my coming and going (scripts)

@@ -175,10 +175,7 @@ def history(talk: Talk, arguments: list[str]) -> None:
             start = "Nothing has been said yet" if page.before is None else "Nothing was found as far as was looked"
             talk.tell(f"{start} in {target}.")
             return
-        older = "" if page.before is None else "; there is more before it"
-        talk.show(render.rule(f"history of {'everyone' if target == EVERYONE else target}{older}"))
-        today = talk.now().date()
-        talk.show(*(render.message(item, talk.chat.nick, today) for item in page.messages), render.rule("now"))
+        _show_page(talk, f"history of {'everyone' if target == EVERYONE else target}", page)
 
     talk.answers.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
 
@@ -191,12 +188,16 @@ def search(talk: Talk, arguments: list[str]) -> None:
             more = " as far as was looked; add before:DATE to look further back" if page.before is not None else ""
             talk.tell(f"Nothing was found{more}.")
             return
-        older = "" if page.before is None else "; there is more before it"
-        talk.show(render.rule(f"found{older}"))
-        today = talk.now().date()
-        talk.show(*(render.message(item, talk.chat.nick, today) for item in page.messages), render.rule("now"))
+        _show_page(talk, "found", page)
 
     talk.answers.ask(lambda: talk.chat.search(arguments[0], limit=20), shown)
+
+
+def _show_page(talk: Talk, title: str, page: Page) -> None:
+    older = "" if page.before is None else "; there is more before it"
+    today = talk.now().date()
+    items = (render.message(item, talk.chat.nick, today) for item in page.messages)
+    talk.show(render.rule(title + older), *items, render.rule("now"))
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:
