@@ -14,7 +14,6 @@ from messages import (
     Accepted,
     Announcement,
     AnyCommand,
-    Bye,
     Code,
     Hello,
     Presence,
@@ -125,12 +124,11 @@ def _tell_left(core: Core, here: Here, reason: str) -> None:
 # --- sessions that end -----------------------------------------------------------------------------------------------
 
 
-def bye(core: Core, peer: Peer, command: Bye, now: float) -> None:
+def bye(core: Core, peer: Peer, now: float) -> None:
     """A client leaves: its session ends, and with the last one a guest's nick is free."""
     peer.leaving = True
     core.schedule(peer, now + FAREWELL_SECONDS)
     if peer.session is not None:
-        peer.session.taken = max(peer.session.taken, min(command.taken, core.tick_head))
         end(core, peer.session, "")
 
 

@@ -36,6 +36,7 @@ from messages import (
     Kick,
     Leave,
     Malformed,
+    Mark,
     Ping,
     Pong,
     Post,
@@ -44,6 +45,7 @@ from messages import (
     Rename,
     Rooms,
     Search,
+    Track,
     Unban,
     Unregister,
     Who,
@@ -78,12 +80,13 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case Hello():
             greeting.hello(core, peer, command, now)
         case Ping():
-            if session is not None:
-                session.taken = max(session.taken, min(command.taken, core.tick_head))
             head = core.tick_head if session is None or session.live else session.cursor
             core.answer(peer, Pong(command.token, head))
+        case Mark():
+            if session is not None:
+                session.taken = max(session.taken, min(command.taken, core.tick_head))
         case Bye():
-            effects.bye(core, peer, command, now)
+            effects.bye(core, peer, now)
         case Kick() | Ban() | Unban() | Grant() | Down():
             moderation.handle(core, peer, command, now)
         case _ if session is None:
@@ -103,6 +106,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             _history(core, peer, session, command)
         case Search():
             _search(core, peer, session, command)
+        case Track():
+            core.refuse(peer, command.number, Code.NOT_TRACKED, "Nothing is tracked here yet.")
         case Away():
             _away(core, peer, session, command)
         case Join():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Literal
 
-from messages import Announcement, Feed, Message, Ping, Pong
+from messages import Announcement, Feed, Mark, Message, Ping, Pong, fold
 
 from .inbox import Inbox
 from .read import read_message
@@ -26,6 +26,9 @@ class Deliveries:
         self.inbox = inbox
         self.wanted = wanted  # False: a client that only sends
         self.cursor: int | None = None  # all up to here is in the inbox or was never for us; None: never connected
+        self.began: int | None = None  # the cursor has come here from there without a gap
+        self.read = 0  # all up to here was shown to the person; 0: nobody says so
+        self.unmarked = False  # took what its sender may want to know of, and the broker was not told
         self._head = 0  # what came up to here was said while we were away
         self._hold: Literal["", "asked", "held"] = ""
         self._tokens = itertools.count(1)
@@ -43,20 +46,27 @@ class Deliveries:
         """Whether there is room again for what the broker holds back."""
         return self._hold == "held" and self.inbox.half_empty
 
-    def ping(self) -> Ping:
+    def mark(self) -> list[Mark]:
+        """Tell the broker how far we have come."""
+        self.unmarked = False
+        return [Mark(self.cursor, self.read)] if self.wanted and self.cursor else []
+
+    def ping(self) -> list[Mark | Ping]:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
-        return Ping(next(self._tokens), self.cursor or 0)
+        return [*self.mark(), Ping(next(self._tokens))]
 
     def welcomed(self, after: int, head: int) -> bool:
         """Start behind `after`, where the log reached `head`; tells whether that leaves a gap."""
         self._head = head
         gap = self.wanted and self.cursor is not None and after > self.cursor
+        if gap or self.began is None or after < self.began:
+            self.began = after
         self.cursor = after  # lower than ours when the broker lost its log and begins anew
         if self._hold:
             self._hold = "held"  # Hello said so, and nothing was delivered here before
         return gap
 
-    def take(self, event: Message | Announcement, nick: str) -> list[Feed | Ping]:
+    def take(self, event: Message | Announcement, nick: str) -> list[Feed | Mark | Ping]:
         """Put a delivery into the inbox unless it was there before."""
         if self._dropping or not self.wanted or self.cursor is None or event.seq <= self.cursor:
             return []
@@ -64,13 +74,13 @@ class Deliveries:
             self._dropping = True
             return []
         self.cursor = event.seq
+        self.unmarked |= isinstance(event, Announcement) or fold(event.to) == f"@{fold(nick)}"
         self.inbox.put_message(read_message(event, nick, missed=event.seq <= self._head))
         if self._hold or not self.inbox.full:
             return []
         self._hold = "asked"
-        ping = self.ping()
-        self._hold_token = ping.token
-        return [Feed(None), ping]
+        self._hold_token = next(self._tokens)
+        return [Feed(None), *self.mark(), Ping(self._hold_token)]
 
     def pong(self, event: Pong) -> None:
         """All deliveries up to `event.head` came before this."""
@@ -79,7 +89,7 @@ class Deliveries:
         elif self.feed and event.token >= self._trusted and self.cursor is not None:
             self.cursor = max(self.cursor, event.head)
 
-    def go_on(self) -> list[Feed | Ping]:
+    def go_on(self) -> list[Feed]:
         """Let the broker deliver again when it is `due`."""
         if not self.due:
             return []

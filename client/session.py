@@ -60,6 +60,7 @@ from .outbox import Outbox
 from .receipt import Desk, Numbered, Receipt
 from .version import __version__
 
+MARK_SECONDS = 0.2  # between two marks: at once for a message now and then, and next to nothing in a flood
 CLIENT = f"confab {__version__}"
 SILENT = f"The broker said nothing for {SILENCE_SECONDS:.0f} seconds."
 
@@ -97,7 +98,7 @@ class Session:
         self._asked = ""  # the nick of the Hello on its way
         self._deliveries = Deliveries(self.inbox, wanted=receive)
         self._ready: list[AnyCommand] = []  # goes out next
-        self._heard = self._said = self._pinged = 0.0
+        self._heard = self._said = self._pinged = self._marked = 0.0
         self._closing = inf  # when to stop waiting for answers
 
     # --- what the user does -------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ class Session:
         if self._closing < inf and self._may_end(now):
             self._end()
         if self.state is State.UP:
-            return min(self._keep_alive(now), self._closing)
+            return min(self._keep_alive(now), self._mark(now), self._closing)
         if self.state in (State.GREETING, State.REFUSED):
             if now >= self._heard + SILENCE_SECONDS:
                 self.stale = SILENT
@@ -221,9 +222,9 @@ class Session:
 
     def _hello(self) -> None:
         self.state, self._asked = State.GREETING, self.nick
-        after = self._deliveries.cursor if self._deliveries.wanted else None
-        hello = Hello(PROTOCOL, self.nick, self._device, after, self._deliveries.feed, self._quiet, CLIENT)
-        self._ready.append(hello)
+        deliveries = self._deliveries
+        after, began = (deliveries.cursor, deliveries.began) if deliveries.wanted else (None, None)
+        self._ready.append(Hello(PROTOCOL, self.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began))
 
     def _welcomed(self, event: Welcome) -> None:
         if self.state is not State.GREETING:
@@ -234,6 +235,7 @@ class Session:
         self.nick, self.rooms, self.admin = event.nick, [*event.rooms], event.admin
         self.registered = event.registered
         missed = self._deliveries.welcomed(event.after, event.head)
+        self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
         self.welcome = Connected(
             event.nick, event.resumed, missed, tuple(event.rooms), event.admin, event.broker, again, event.registered
         )
@@ -313,10 +315,21 @@ class Session:
             self.stale = SILENT
         ping_at = max(min(self._heard, self._said), self._pinged) + PING_SECONDS
         if now >= ping_at:
-            self._ready.append(self._deliveries.ping())
+            self._ready += self._deliveries.ping()
             self._pinged = now
             ping_at = now + PING_SECONDS
         return min(ping_at, silent_at)
+
+    def _mark(self, now: float) -> float:
+        """Say how far we have come, soon after something came whose sender may want to know."""
+        if not self._deliveries.unmarked:
+            return inf
+        due = self._marked + MARK_SECONDS
+        if now < due:
+            return due
+        self._ready += self._deliveries.mark()
+        self._marked = now
+        return inf
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -329,5 +342,5 @@ class Session:
 
     def _end(self) -> None:
         if self.state is State.UP:
-            self._ready.append(Bye(self._deliveries.cursor or 0))
+            self._ready += [*self._deliveries.mark(), Bye()]
         self.fail(errors.Closed("This client was closed before the broker answered."))

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from .limits import TRACK_SEQS
+
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in every language
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Device: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # random, made once per device slot
@@ -31,6 +33,7 @@ class Hello(Command, tag="hello"):
     feed: bool = True  # False: deliver nothing until Feed (a script that only sends)
     quiet: bool = False  # True: do not announce my coming and going (scripts)
     client: str = ""  # name and version, for the broker's log
+    began: Sequence | None = None  # every delivery from behind this up to `after` was taken; None: says nothing
 
 
 class Post(Command, tag="post"):
@@ -123,13 +126,24 @@ class Ping(Command, tag="ping"):
     """Ask for a sign of life."""
 
     token: Sequence  # returned in the Pong; opaque to the broker
-    taken: Sequence = 0  # every delivery up to here has been taken; 0: says nothing
+
+
+class Mark(Command, tag="mark"):
+    """Say how far I have come with what was delivered to me."""
+
+    taken: Sequence  # every delivery up to here was taken by this client
+    read: Sequence = 0  # every delivery up to here was shown to the person; 0: says nothing
+
+
+class Track(Command, tag="track"):
+    """Ask who was delivered and who read these messages of mine, now and from now on."""
+
+    number: Number
+    seqs: Annotated[list[Sequence], msgspec.Meta(min_length=1, max_length=TRACK_SEQS)]
 
 
 class Bye(Command, tag="bye"):
     """End this session; a guest's nick is free at once."""
-
-    taken: Sequence = 0  # every delivery up to here has been taken; 0: says nothing
 
 
 class Register(Command, tag="register"):
@@ -197,6 +211,8 @@ AnyCommand: TypeAlias = (
     | Search
     | Feed
     | Ping
+    | Mark
+    | Track
     | Bye
     | Register
     | Unregister

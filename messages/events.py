@@ -134,6 +134,14 @@ class HistoryPage(Event, tag="history_page"):
     before: int | None  # ask again with this to read further back; None: nothing older
 
 
+class Progress(Event, tag="progress"):
+    """Who else was delivered, and who else has read, a message that this session tracks."""
+
+    seq: int
+    delivered: list[str]  # nicks
+    read: list[str]
+
+
 # --- what goes on around (never stored) ----------------------------------------------------------------------------
 
 
@@ -193,6 +201,7 @@ AnyEvent: TypeAlias = (
     | Message
     | Announcement
     | HistoryPage
+    | Progress
     | Presence
     | RoomChange
     | Storing

@@ -14,6 +14,8 @@ NICK_LENGTH = 24  # characters: leaves room for the text on 80 columns
 ROOM_LENGTH = 32  # characters after the '#'
 HISTORY_PAGE = 500  # most messages in one answer to History
 HISTORY_BYTES = 1024 * 1024  # and most bytes of their bodies, so that one answer stays a short write
+TRACK_SEQS = 100  # messages in one Track
+TRACKED = 1000  # messages that one session may track; the oldest are forgotten
 RETRY_WINDOW = 10_000  # commands a device may have unanswered; older numbers are no longer looked up
 
 PING_SECONDS = 10.0  # a client that heard nothing for this long asks for a sign of life

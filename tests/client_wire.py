@@ -82,8 +82,8 @@ def welcome(**fields: Any) -> Welcome:
     return Welcome(**{**values, **fields})
 
 
-def message(seq: int, body: str = "", sender: str = "bob") -> WireMessage:
-    return WireMessage(seq, 1_764_000_000_000, sender, "@alice", body or f"m{seq}")
+def message(seq: int, body: str = "", sender: str = "bob", to: str = "@alice") -> WireMessage:
+    return WireMessage(seq, 1_764_000_000_000, sender, to, body or f"m{seq}")
 
 
 def posts(*bodies: str) -> list[Post]:

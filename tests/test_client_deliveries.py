@@ -12,7 +12,7 @@ from client import inbox as inbox_module
 from client.inbox import Inbox
 from client.model import Connected, Disconnected, Message
 from client.receipt import Receipt
-from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Ping, Pong, Post, Presence
+from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Mark, Ping, Pong, Post, Presence
 from tests.client_wire import Wire, message, posts, welcome
 
 
@@ -54,6 +54,51 @@ def test_a_pong_moves_the_cursor_past_what_was_never_for_us() -> None:
     wire.says(message(8), Pong(0, 900))
     wire.cut()
     assert wire.connect().after == 900
+
+
+def test_the_broker_is_told_soon_what_a_sender_may_want_to_know_of_and_the_rest_with_the_next_ping() -> None:
+    wire = Wire()
+    wire.up(after=7)
+    wire.says(message(8, to="#general"), Announcement(9, 0, "bob", "#general", "Deploy", "", "normal"))
+    wire.wait(0)
+    assert wire.sent() == [Mark(9)]
+    wire.says(message(10, to="@Alice"))
+    assert wire.wait(0.1) == pytest.approx(wire.now + 0.1)
+    wire.says(message(11, to="@alice"))
+    assert wire.sent() == []
+    wire.wait(0.1)
+    assert wire.sent() == [Mark(11)]
+    wire.says(message(12, to="#general"), message(13, sender="alice", to="@bob"))
+    wire.wait(1)
+    assert wire.sent() == []
+    wire.wait(PING_SECONDS)
+    assert wire.sent() == [Mark(13), Ping(1)]
+
+
+def test_a_hello_says_from_where_on_nothing_is_missing() -> None:
+    wire = Wire()
+    assert wire.connect().began is None
+    wire.says(welcome(after=7, head=7), message(8))
+    wire.cut()
+    hello = wire.connect()
+    assert (hello.began, hello.after) == (7, 8)
+    wire.says(welcome(after=50, head=60))  # a gap
+    wire.cut()
+    hello = wire.connect()
+    assert (hello.began, hello.after) == (50, 50)
+    wire.says(welcome(after=2, head=2))  # another log
+    wire.cut()
+    assert wire.connect().began == 2
+
+
+def test_what_was_read_is_told_again_after_every_welcome() -> None:
+    wire = Wire()
+    wire.up(after=7)
+    wire.session._deliveries.read = 7
+    wire.cut()
+    wire.up(after=7)
+    wire.wait(0)
+    assert wire.sent() == [Mark(7, 7)]
 
 
 def test_a_gap_that_the_broker_cannot_fill_is_told() -> None:
@@ -107,8 +152,8 @@ def test_a_reader_that_falls_behind_holds_the_broker_back_and_loses_nothing(monk
     wire = Wire()
     wire.up()
     wire.says(*[message(seq) for seq in range(1, 5)])
-    feed, ping = wire.sent()
-    assert feed == Feed(None)
+    feed, mark, ping = wire.sent()
+    assert (feed, mark) == (Feed(None), Mark(4))
     assert isinstance(ping, Ping)
     wire.says(*[message(seq) for seq in range(5, 10)])  # on their way: two find room, three do not
     assert [wire.session.inbox.take_message() for _ in range(5)][-1].body == "m5"  # type: ignore[union-attr]

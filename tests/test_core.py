@@ -27,6 +27,7 @@ from messages import (
     Join,
     Kick,
     Leave,
+    Mark,
     Message,
     Ping,
     Pong,
@@ -471,7 +472,7 @@ def test_a_registered_nick_is_kept_and_its_mail_waits_in_order(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.say(Join(1, "#ops"), Register(2))
     alice.say(Post(1, "@bob", "before"))
-    bob.say(Bye(wire.log.head))
+    bob.say(Mark(wire.log.head), Bye())
     wire.tick(seconds=10 * LEASE_SECONDS)
     alice = wire.connect("alice", device="new")
     assert codes(wire.connect("mallory", nick="bob")) == ["nick_taken"]
@@ -486,7 +487,7 @@ def test_a_registered_nick_is_kept_and_its_mail_waits_in_order(wire):
 def test_mail_waits_over_a_broker_restart_and_a_script_of_the_account_does_not_take_it(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.say(Register(1))
-    bob.say(Bye(wire.log.head))
+    bob.say(Mark(wire.log.head), Bye())
     alice.say(Post(1, "@bob", "one"))
     wire.start()
     wire.tick(seconds=2 * LEASE_SECONDS)
@@ -496,8 +497,8 @@ def test_mail_waits_over_a_broker_restart_and_a_script_of_the_account_does_not_t
     assert bodies(script) == ["two"]
     person = wire.connect("bob", device="desk")
     assert bodies(person) == ["one", "two"]
-    script.say(Bye(wire.log.head))
-    person.say(Bye(wire.log.head))
+    script.say(Mark(wire.log.head), Bye())
+    person.say(Mark(wire.log.head), Bye())
     assert bodies(wire.connect("bob", device="phone")) == []
 
 
@@ -513,7 +514,7 @@ def test_what_a_client_has_not_taken_is_delivered_again_to_a_new_device(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.say(Register(1))
     alice.say(Post(1, "@bob", "taken"))
-    bob.say(Ping(1, wire.log.head))
+    bob.say(Mark(wire.log.head), Ping(1))
     alice.say(Post(2, "@bob", "on the wire when it broke"))
     bob.break_off()
     wire.tick(seconds=LEASE_SECONDS + 1)
@@ -532,12 +533,12 @@ def test_a_person_who_restarts_within_the_lease_gets_what_came_meanwhile(wire):
         alice, bob = wire.connect("alice"), wire.connect("bob")
         if registered:
             bob.say(Register(1))
-        bob.say(Ping(1, wire.log.head))
+        bob.say(Mark(wire.log.head), Ping(1))
         bob.break_off()
         alice.say(Post(wire.log.head, "@bob", "are you there?"))
         bob = wire.connect("bob", device="restarted")
         assert bodies(bob) == ["are you there?"]
-        bob.say(Bye(wire.log.head)), alice.say(Bye())
+        bob.say(Mark(wire.log.head), Bye()), alice.say(Bye())
 
 
 def test_a_client_that_knows_more_than_the_log_gives_away_that_its_end_is_lost(wire):
@@ -549,7 +550,7 @@ def test_a_kicked_registered_person_gets_nothing_twice(wire):
     alice, bob = admin(wire, "alice"), wire.connect("bob")
     bob.say(Register(1))
     alice.say(Post(1, "@bob", "one"))
-    bob.say(Ping(1, wire.log.head))
+    bob.say(Mark(wire.log.head), Ping(1))
     alice.say(Kick(2, "bob"))
     alice.say(Post(3, "@bob", "two"))
     assert bodies(wire.connect("bob", device="phone")) == ["two"]
