@@ -71,7 +71,7 @@ class Core:
         self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
-        self._arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
+        self.arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
         self._stuck: dict[Peer, float] = {}  # took no frame: when to try again, monotonic; not listened to until then
@@ -131,7 +131,7 @@ class Core:
     def ask(self, peer: Peer, command: AnyCommand, *entries: AnyEntry) -> None:
         """Propose what a command needs; its connection's next commands wait until that is decided."""
         if isinstance(command, Hello):
-            self._arriving.add(peer.key)
+            self.arriving.add(peer.key)
         for entry in entries[:-1]:
             self.propose(entry)
         self.propose(entries[-1], peer)
@@ -292,14 +292,14 @@ class Core:
 
     def _release(self) -> None:
         for here, reason in list(self._leaving.items()):
-            if here.account.key not in self._arriving:
+            if here.account.key not in self.arriving:
                 del self._leaving[here]
                 effects.left(self, here, reason)
 
     def _commit(self, now: float, at: int) -> None:
         entries, origins = self._entries, self._origins
         self._entries, self._origins = [], []
-        self._arriving.clear()
+        self.arriving.clear()
         try:
             segment = self.log.append(at, entries)
         except LogError as error:

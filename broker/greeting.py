@@ -58,6 +58,9 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         return
     entries: list[AnyEntry] = []
     if account is None or not account.nick:
+        if peer.key in core.arriving:  # another device of this account has just asked for a nick; one counts for both
+            core.postpone(peer, command)
+            return
         try:
             check_nick(command.nick)
         except InvalidName as error:
@@ -114,6 +117,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
             core.dismiss(
                 before.peer, Code.REPLACED, "The same device connected again; that connection counts now.", now
             )
+            before.peer = None  # so that this person counts as away until now
     head = core.state.seq
     if command.after is not None and command.after > head:
         core.note(

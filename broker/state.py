@@ -107,8 +107,10 @@ class State:
                 return self._release(self.accounts[entry.account], entry.taken)
             case Registered():
                 account = self.accounts[entry.account]
-                account.taken = seq
-                return _changed(account, "registered", entry.kept)
+                took = _changed(account, "registered", entry.kept)
+                if took:  # who asks again, as after a lost answer, may have missed something since
+                    account.taken = seq
+                return took
             case Installed():
                 return self._install(seq, entry)
             case Joined():

@@ -502,6 +502,14 @@ def test_mail_waits_over_a_broker_restart_and_a_script_of_the_account_does_not_t
     assert bodies(wire.connect("bob", device="phone")) == []
 
 
+def test_two_devices_that_come_in_one_tick_have_one_nick_the_first(wire):
+    desk, phone = (wire.connect("ann", greet=False) for _ in range(2))
+    desk.put(Hello(PROTOCOL, "ann", b"one".ljust(16, b"\0")))
+    phone.put(Hello(PROTOCOL, "anna", b"two".ljust(16, b"\0"), quiet=True))
+    wire.tick()
+    assert [remote.hear(Welcome)[0].nick for remote in (desk, phone)] == ["ann", "ann"]
+
+
 def test_a_second_device_starts_now_while_the_first_is_connected(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.say(Register(1))
@@ -519,6 +527,23 @@ def test_what_a_client_has_not_taken_is_delivered_again_to_a_new_device(wire):
     bob.break_off()
     wire.tick(seconds=LEASE_SECONDS + 1)
     assert bodies(wire.connect("bob", device="phone")) == ["on the wire when it broke"]
+
+
+def test_who_registers_again_misses_nothing_that_was_on_the_wire(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Register(1))
+    alice.say(Post(1, "@bob", "on the wire when it broke"))
+    bob.say(Register(2))
+    bob.break_off()
+    wire.tick(seconds=LEASE_SECONDS + 1)
+    assert bodies(wire.connect("bob", device="phone")) == ["on the wire when it broke"]
+
+
+def test_who_starts_anew_while_the_broker_still_has_the_dead_connection_misses_nothing(wire):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Mark(wire.log.head))
+    alice.say(Post(1, "@bob", "to a machine that is gone"))
+    assert bodies(wire.connect("bob")) == ["to a machine that is gone"]
 
 
 def test_an_unregistered_account_is_a_guest_again(wire):
