@@ -65,8 +65,9 @@ def _row(core: Core, segment: Segment, origins: list[Peer | None], start: int, s
         deliver(Message(seq, at, sender, target, entry.body))
         seq += 1
         number += 1
-    core.state.said(device, number - 1, seq - 1)
-    return seq - segment.first - start
+    count = seq - segment.first - start
+    core.state.said(device, number - 1, seq - 1, count)
+    return count
 
 
 def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why: str, now: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import socket
 import sys
 import time
@@ -26,6 +27,7 @@ from . import __version__
 from .settings import Settings
 
 EXIT_FAILED = 1
+LEAST_SIZE = 16 * 1024 * 1024  # bytes of the log that may be asked to be kept
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "export":
                 return _export(home)
         bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
-        return _run(Settings(home=home, bind=bind, log_format=arguments.log_format))
+        return _run(
+            Settings(
+                home=home,
+                bind=bind,
+                log_format=arguments.log_format,
+                keep_days=arguments.keep_days,
+                keep_size=arguments.keep_size,
+            )
+        )
     except (FolderError, KeyFileError, LogError, OperatorError, BindError, MessageError) as error:
         print(f"confab-broker: {error}", file=sys.stderr)
     except OSError as error:
@@ -74,6 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(parser, None)
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="one line per event (default text)"
+    )
+    parser.add_argument(
+        "--keep-days",
+        metavar="N",
+        type=_days,
+        help="do not keep what is older than N days (default: keep all)",
+    )
+    parser.add_argument(
+        "--keep-size",
+        metavar="SIZE",
+        type=_size,
+        help="do not keep the oldest once the log holds more than SIZE, as in 500M or 10G (default: keep all)",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
@@ -99,6 +121,26 @@ def _add_data(parser: argparse.ArgumentParser, default: str | None) -> None:
         default=default,
         help="confab's home, the broker's part is DIR/broker (default: CONFAB_HOME, else the user's data folder)",
     )
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return days
+
+
+def _size(text: str) -> int:
+    """Bytes, of a whole number with M, G or T behind it."""
+    if not re.fullmatch(r"[1-9][0-9]{0,9}[MGT]", text.upper()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; say it in M, G or T, as in 500M or 10G")
+    size = int(text[:-1]) << {"M": 20, "G": 30, "T": 40}[text[-1].upper()]
+    if size < LEAST_SIZE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size for a log: the messages of one moment may take 8M")
+    return size
 
 
 def _endpoint(text: str) -> str:
@@ -128,6 +170,8 @@ def _verify(home: Home) -> int:
 
     verdict = upkeep.verify(home.broker / "log.db")
     print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")
+    if verdict.cut:
+        print(f"The log begins behind sequence {verdict.cut}: what came before is no longer kept.")
     if not verdict.problem:
         return 0
     print(f"confab-broker: {verdict.problem}", file=sys.stderr)
@@ -165,6 +209,7 @@ def _run(settings: Settings) -> int:
     from .keys import load_or_make
     from .log import Log
     from .notes import reporter
+    from .retention import Retention
     from .server import Server
     from .sockets import Sockets
 
@@ -183,7 +228,8 @@ def _run(settings: Settings) -> int:
         )
         sockets = Sockets(keys, settings.bind)
         try:
-            server = Server(core, sockets, reporter(settings.log_format))
+            retention = Retention(days=settings.keep_days, size=settings.keep_size)
+            server = Server(core, sockets, reporter(settings.log_format), retention)
             folder.publish(keys.public, sockets.endpoints)
             _banner(settings, [Address(endpoint, keys.public) for endpoint in sockets.endpoints])
             server.run()

@@ -22,6 +22,7 @@ from messages import (
     Closing,
     Code,
     Dismissed,
+    Gap,
     Hello,
     Malformed,
     Message,
@@ -64,6 +65,8 @@ class Core:
         self.audience = Audience(self.state, self.here)
         self.out = Outbound()
         self.notes: list[Note] = []  # what happened, for the broker's own log
+        if log.damage:
+            self.note("log", text=log.damage)
         self.cut: list[Peer] = []  # connections that the server is to close
         self.down: Closed | None = None  # set: the server says this and ends
         self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
@@ -264,7 +267,7 @@ class Core:
             self.cut.append(peer)  # not greeted, and already stuck
             return
         self._stuck[peer] = session.retry_at = now + feeding.RETRY_SECONDS
-        peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement))]
+        peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement, Gap))]
         if session.fed_from >= 0:
             session.cursor = session.fed_from
         elif session.live:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from messages import Announcement, AnyEvent, Message
+from messages import Announcement, AnyEvent, Gap, Message
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
 from .log import Log, LogError, Segment
@@ -45,7 +45,7 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
             behind[session] = None
             continue
         session.fed_from, session.cursor = session.cursor, cursor
-        budget -= session.cursor - session.fed_from
+        budget -= session.cursor - max(session.fed_from, core.log.cut)
         fed.append(session)
         if session.cursor >= core.log.head:
             session.live = True
@@ -57,19 +57,28 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
 
 
 def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
-    """What a session is to be sent behind its cursor, in order, and the cursor after it."""
+    """What a session is to be sent behind its cursor, in order, and the cursor after it.
+
+    Where the log was cut behind its cursor, it is told so first.
+    """
     account, device = session.here.account, session.device.id
-    events: list[AnyEvent] = []
-    size, seq = 0, session.cursor
+    start = max(session.cursor, log.cut)
+    events: list[AnyEvent] = [_gap(log, session.cursor)] if start > session.cursor else []
+    size, seq = 0, start
     last = seq + PORTION_ENTRIES
-    for segment in log.read(session.cursor):
-        for seq, entry in _from(segment, session.cursor + 1):
+    for segment in log.read(start):
+        for seq, entry in _from(segment, start + 1):
             if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry):
                 events.append(delivery(seq, segment.at, entry))
                 size += len(entry.body)
             if seq >= last or size >= PORTION_SIZE:
                 return events, seq
     return events, seq
+
+
+def _gap(log: Log, after: int) -> Gap:
+    oldest = next(log.read(log.cut), None)
+    return Gap(after, log.cut, oldest.at if oldest else 0)
 
 
 class Retries:

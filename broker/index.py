@@ -2,7 +2,8 @@
 
 A fold of the log in a file of its own, written between ticks when there is nothing else to do, up to a watermark. It is
 never awaited and never synced: a query reads the log itself from the watermark on, and a lost or deleted index is built
-again. Knows where messages are, not who may see them.
+again. It is kept in parts of so many sequences each, so that what the log has cut off goes by dropping whole parts.
+Knows where messages are, not who may see them.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from pathlib import Path
 from .entries import Announced, Posted, Said
 from .log import Log, LogError, Segment
 
-FORMAT = 1  # of the file; another one is built anew
+FORMAT = 2  # of the file; another one is built anew
 PORTION_ENTRIES = 500  # folded in at a time
 PORTION_SIZE = 64 * 1024  # and characters of their bodies: some 5 ms, which a message may have to wait
+PART_ENTRIES = 200_000  # sequences of one part: to drop it takes some 5 ms too
 
-_SCHEMA = """
-DROP TABLE IF EXISTS said; DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS watermark;
-CREATE TABLE said (low INTEGER, high INTEGER, seq INTEGER, PRIMARY KEY (low, high, seq)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (body, content='', tokenize='unicode61 remove_diacritics 0');
-CREATE TABLE watermark (seq INTEGER NOT NULL, digest BLOB NOT NULL);
-"""
+_WATERMARK = "CREATE TABLE watermark (seq INTEGER NOT NULL, digest BLOB NOT NULL)"
+_PART = (
+    "CREATE TABLE said_{0} (low INTEGER, high INTEGER, seq INTEGER, PRIMARY KEY (low, high, seq)) WITHOUT ROWID",
+    "CREATE VIRTUAL TABLE words_{0} USING fts5 (body, content='', tokenize='unicode61 remove_diacritics 0')",
+)
 
 Conversation = tuple[int, int]  # (0, the id of a room or of everyone), or the ids of two accounts, the lower one first
 
@@ -46,70 +47,91 @@ class Index:
     def __init__(self, path: Path | str, log: Log) -> None:
         """Open or make the index; one that belongs to another log, or cannot be read, is built anew."""
         self._log = log
+        self._stopped = False
         try:
-            self._db = self._open(path)
+            known = self._open(path)
         except sqlite3.DatabaseError:
+            known = False
+        if not known:
+            self._db.close()
             for suffix in ("", "-wal", "-shm"):
                 Path(f"{path}{suffix}").unlink(missing_ok=True)
-            self._db = self._open(path)
-        self._stopped = False
+            self._open(path)
+            self._db.execute(_WATERMARK)
+            self._db.execute("INSERT INTO watermark VALUES (?, ?)", (log.cut, log.digest_at(log.cut)))
+            self._db.execute(f"PRAGMA user_version={FORMAT}")
         self.watermark: int = self._db.execute("SELECT seq FROM watermark").fetchone()[0]
+        tables = self._db.execute("SELECT name FROM sqlite_master WHERE name GLOB 'said_*'").fetchall()
+        self._parts = sorted(int(name.removeprefix("said_")) for (name,) in tables)  # the first sequence of each
 
-    def _open(self, path: Path | str) -> sqlite3.Connection:
-        db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")  # it can be built again
-        seq, digest = 0, b""
-        if db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
-            seq, digest = db.execute("SELECT seq, digest FROM watermark").fetchone()
-        if seq > self._log.head or digest != self._log.digest_at(seq):
-            seq = 0
-        if seq == 0:
-            db.executescript(_SCHEMA)
-            db.execute("INSERT INTO watermark VALUES (0, ?)", (self._log.digest_at(0),))
-            db.execute(f"PRAGMA user_version={FORMAT}")
-        return db
+    def _open(self, path: Path | str) -> bool:
+        """Open the file; whether it is an index of this log, up to a place that the log still knows."""
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")  # it can be built again
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+            return False
+        seq, digest = self._db.execute("SELECT seq, digest FROM watermark").fetchone()
+        return bool(digest) and seq <= self._log.head and digest == self._log.digest_at(seq)
 
     @property
     def behind(self) -> bool:
-        """Whether there is something to fold in."""
-        return not self._stopped and self.watermark < self._log.head
+        """Whether there is something to fold in, or to forget."""
+        return not self._stopped and (self.watermark < self._log.head or self._forgettable)
+
+    @property
+    def _forgettable(self) -> bool:
+        return len(self._parts) > 1 and self._parts[1] <= self._log.cut + 1
 
     def advance(self) -> None:
-        """Fold in the next portion. Raises LogError when the log cannot be read there."""
+        """Forget a part that was cut off, or fold in the next portion. Raises LogError when the log cannot be read."""
+        if self._forgettable:
+            part = self._parts.pop(0)
+            self._db.execute(f"DROP TABLE said_{part}")
+            self._db.execute(f"DROP TABLE words_{part}")
+            return
         said: list[tuple[int, int, int]] = []
         words: list[tuple[int, str]] = []
-        last, size = self.watermark, 0
-        for segment in self._log.read(self.watermark):
+        start = last = max(self.watermark, self._log.cut)
+        size = 0
+        for segment in self._log.read(start):
             for seq, entry in _said(segment):
                 said.append((*conversation(entry), seq))
                 words.append((seq, " ".join(words_of(entry.body))))
                 size += len(entry.body)
             last = segment.last
-            if last >= self.watermark + PORTION_ENTRIES or size >= PORTION_SIZE:
+            if last >= start + PORTION_ENTRIES or size >= PORTION_SIZE:
                 break
         self._db.execute("BEGIN")
-        self._db.executemany("INSERT INTO said VALUES (?, ?, ?)", said)
-        self._db.executemany("INSERT INTO words (rowid, body) VALUES (?, ?)", words)
+        if not self._parts or start >= self._parts[-1] + PART_ENTRIES:
+            for statement in _PART:
+                self._db.execute(statement.format(start + 1))
+            self._parts.append(start + 1)
+        part = self._parts[-1]
+        self._db.executemany(f"INSERT INTO said_{part} VALUES (?, ?, ?)", said)
+        self._db.executemany(f"INSERT INTO words_{part} (rowid, body) VALUES (?, ?)", words)
         self._db.execute("UPDATE watermark SET seq = ?, digest = ?", (last, self._log.digest_at(last)))
         self._db.execute("COMMIT")
         self.watermark = last
 
     def of(self, wanted: Conversation, before: int) -> Iterator[int]:
         """Sequences of a conversation's messages in front of `before`, newest first, as far as they are indexed."""
-        query = "SELECT seq FROM said WHERE low = ? AND high = ? AND seq < ? ORDER BY seq DESC"
-        return self._sequences(query, (*wanted, before))
+        return self._sequences("SELECT seq FROM said_{} WHERE low = ? AND high = ? AND seq", "seq", wanted, before)
 
     def matching(self, words: list[str], before: int) -> Iterator[int]:
         """Sequences of messages in which all the words stand, in front of `before`, newest first, as far as indexed."""
         wanted = " ".join(f'"{word}"' for word in words)
-        query = "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? ORDER BY rowid DESC"
-        return self._sequences(query, (wanted, before))
+        return self._sequences(
+            "SELECT rowid FROM words_{0} WHERE words_{0} MATCH ? AND rowid", "rowid", (wanted,), before
+        )
 
-    def _sequences(self, query: str, values: tuple[object, ...]) -> Iterator[int]:
+    def _sequences(self, select: str, seq: str, wanted: tuple[object, ...], before: int) -> Iterator[int]:
+        query = f"{select} > ? AND {seq} < ? ORDER BY {seq} DESC"
         try:
-            for (seq,) in self._db.execute(query, values):
-                yield seq
+            for part in reversed(self._parts):
+                if part < before:
+                    for (found,) in self._db.execute(query.format(part), (*wanted, self._log.cut, before)):
+                        yield found
         except sqlite3.Error as error:
             raise LogError(f"The index cannot be read: {error}.") from error
 

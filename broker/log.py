@@ -1,9 +1,13 @@
-"""The log: committed segments in order, in one SQLite file. Owns the file, the chain of digests and the snapshot.
+"""The log: committed segments in order, in one SQLite file. Owns the file, the chain of digests and the snapshots.
 
 A segment is what one tick commits: one row, one transaction, one fsync. Its digest covers the previous segment's, so
 that loss, reordering and alteration of history can be detected. The seam the core sees is free of SQLite: `append`
 returns the committed segment, `read` and `read_back` return segments in order. The log knows nothing of what entries
 mean.
+
+The oldest segments may be cut off. The log then begins behind `cut`: reading from before it begins there too, reading
+back ends there, and the chain goes on from the digest that was kept. Two snapshots of the state are stored: the newest,
+for the start, and the base, behind which nothing is cut, so that the state can always be folded anew.
 """
 
 from __future__ import annotations
@@ -14,17 +18,18 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from .entries import AnyEntry
 from .state import Snapshot
 
-FORMAT = 1  # of the file; a newer one is refused instead of misread
+FORMAT = 2  # of the file; a newer one is refused instead of misread
 SNAPSHOT_ENTRIES = 50_000  # entries between snapshots: what a start after a kill folds again, some 50 ms
 CACHE_BYTES = 8 * 1024 * 1024  # of encoded entries, kept decoded for sessions that read a little behind the head
 
-_SCHEMA = """
+_SEGMENTS = """
 CREATE TABLE segment (
     first INTEGER PRIMARY KEY, -- sequence of its first entry
     count INTEGER NOT NULL,
@@ -32,8 +37,18 @@ CREATE TABLE segment (
     entries BLOB NOT NULL,     -- MessagePack array
     digest BLOB NOT NULL       -- SHA-256 over the previous digest and this row
 );
-CREATE TABLE snapshot (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, state BLOB NOT NULL);
 """
+_SNAPSHOTS = """
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY,    -- 0: the base, 1: the newest
+    seq INTEGER NOT NULL,
+    state BLOB NOT NULL,
+    digest BLOB NOT NULL       -- SHA-256 over the state
+);
+CREATE TABLE cut (seq INTEGER NOT NULL, digest BLOB NOT NULL); -- one row: the last segment that was cut off
+INSERT INTO cut VALUES (0, zeroblob(32));
+"""
+BASE, NEWEST = 0, 1  # the ids of the snapshots
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
@@ -57,31 +72,41 @@ class Segment(msgspec.Struct, gc=False):
         return self.first + len(self.entries) - 1
 
 
+class Old(NamedTuple):
+    """What there is to know of a segment without reading it."""
+
+    last: int
+    at: int  # ms since the epoch
+    size: int  # bytes of its entries
+
+
 class Log:
-    """An open log. `head` is the newest committed sequence, 0 when empty."""
+    """An open log. `head` is the newest committed sequence, `cut` the last one cut off; 0: there is none."""
 
     def __init__(self, path: Path | str) -> None:
         """Open or create the log at `path` (':memory:' keeps it in memory). Raises LogError."""
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._prepare()
-            row = self._db.execute(
-                "SELECT first + count - 1, digest FROM segment ORDER BY first DESC LIMIT 1"
-            ).fetchone()
-        except sqlite3.Error as error:
+            self.head, self._digest = newest(self._db)
+            self.cut: int = self._db.execute("SELECT seq FROM cut").fetchone()[0]
+            self.base: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM snapshot WHERE id = 0").fetchone()[0]
+        except (sqlite3.Error, TypeError) as error:  # TypeError: no row
             raise LogError(f"The log {path} cannot be opened: {error}. Nothing was changed.") from error
-        self.head: int = row[0] if row else 0
-        self._digest: bytes = row[1] if row else bytes(32)
+        self.damage = ""  # what was found and could be done without, a sentence
         self._cache: OrderedDict[int, tuple[Segment, int]] = OrderedDict()  # by first sequence; with encoded bytes
         self._firsts: dict[int, int] = {}  # of what is cached: last sequence → first, for who reads back
         self._cached_bytes = 0
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
+            self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that the room of what is cut off can be given back
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1
+        if version in (0, 1):
+            schema = (_SEGMENTS if version == 0 else "DROP TABLE snapshot;") + _SNAPSHOTS
+            self._db.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={FORMAT};COMMIT;")
         elif version != FORMAT:
             raise sqlite3.DatabaseError(f"it is of format {version}, this version reads {FORMAT}")
 
@@ -112,26 +137,29 @@ class Log:
         self._db.execute("PRAGMA synchronous=FULL")
 
     def read(self, after: int) -> Iterator[Segment]:
-        """Segments in order, from the one that holds the sequence behind `after`. Raises LogError."""
-        first = after + 1
+        """Segments in order, from the one that holds the sequence behind `after`. Raises LogError.
+
+        What was cut off is left out: in front of `cut` it begins behind it.
+        """
+        first = max(after, self.cut) + 1
         while first <= self.head:
             segment = self._holding(first)
             yield segment
             first = segment.last + 1
 
     def read_back(self, before: int) -> Iterator[Segment]:
-        """Segments in reverse, from the one that holds the sequence in front of `before`. Raises LogError."""
+        """Segments in reverse to the cut, from the one with the sequence in front of `before`. Raises LogError."""
         seq = min(before - 1, self.head)
-        while seq >= 1:
+        while seq > self.cut:
             segment = self._holding(seq)
             yield segment
             seq = segment.first - 1
 
     def digest_at(self, seq: int) -> bytes:
         """The digest of the segment that ends with this sequence; empty when none does. Raises LogError."""
-        if seq == 0:
-            return bytes(32)
         try:
+            if seq == self.cut:
+                return bytes(self._db.execute("SELECT digest FROM cut").fetchone()[0])
             row = self._db.execute(
                 "SELECT digest, first + count - 1 FROM segment WHERE first <= ? ORDER BY first DESC LIMIT 1", (seq,)
             ).fetchone()
@@ -140,19 +168,89 @@ class Log:
         return bytes(row[0]) if row and row[1] == seq else b""
 
     def load_snapshot(self) -> Snapshot | None:
-        """The newest stored snapshot, None when there is none yet. Raises LogError."""
+        """The newest whole snapshot, None when there is none; `damage` tells when it is not the last one stored.
+
+        Raises LogError when the log cannot be folded without the damaged one, or ends in front of it.
+        """
         try:
-            row = self._db.execute("SELECT state FROM snapshot").fetchone()
-            return _decode_snapshot.decode(row[0]) if row else None
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            raise LogError(f"The snapshot in the log cannot be read: {error}.") from error
+            snapshot = snapshot_in(self._db, NEWEST)
+        except LogError as error:
+            self.damage = f"{error} The state was folded from the log instead."
+            snapshot = snapshot_in(self._db, BASE) if self.base else None
+        if snapshot is not None and snapshot.seq > self.head:
+            raise LogError(f"The log ends at {self.head}, but a snapshot knows {snapshot.seq}: the end of it is lost.")
+        if self.cut > (snapshot.seq if snapshot else 0):
+            raise LogError(f"The log begins behind {self.cut}, and there is no snapshot of what was before.")
+        return snapshot
 
     def store_snapshot(self, snapshot: Snapshot) -> None:
-        """Replace the stored snapshot. Raises LogError; the one before stays then."""
+        """Replace the newest snapshot. Raises LogError; the one before stays then."""
+        state = _encode(snapshot)
+        row = (NEWEST, snapshot.seq, state, hashlib.sha256(state).digest())
         try:
-            self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?)", (snapshot.seq, _encode(snapshot)))
+            self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise LogError(f"The snapshot cannot be stored: {error}.") from error
+
+    # --- cutting off what is no longer kept ---------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file that are in use."""
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
+
+    @property
+    def free(self) -> int:
+        """Bytes of the file that are not in use."""
+        return self._pragma("freelist_count") * self._pragma("page_size")
+
+    def _pragma(self, name: str) -> int:
+        try:
+            return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+        except sqlite3.Error as error:
+            raise LogError(f"The log cannot be read: {error}.") from error
+
+    def oldest(self, count: int) -> list[Old]:
+        """The oldest so many segments. Raises LogError."""
+        query = "SELECT first + count - 1, at, length(entries) FROM segment ORDER BY first LIMIT ?"
+        try:
+            return [Old(*row) for row in self._db.execute(query, (count,))]
+        except sqlite3.Error as error:
+            raise LogError(f"The log cannot be read: {error}.") from error
+
+    def rebase(self) -> None:
+        """Make the newest snapshot the base too. Raises LogError."""
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO snapshot SELECT ?, seq, state, digest FROM snapshot WHERE id = ?",
+                (BASE, NEWEST),
+            )
+            self.base = self._db.execute("SELECT seq FROM snapshot WHERE id = ?", (BASE,)).fetchone()[0]
+        except (sqlite3.Error, TypeError) as error:
+            raise LogError(f"The snapshot cannot be stored: {error}.") from error
+
+    def cut_off(self, last: int) -> None:
+        """Remove all segments up to the one that ends with `last`, which the base must cover. Raises LogError."""
+        digest = self.digest_at(last)
+        if not digest or not self.cut < last <= self.base:
+            raise LogError(f"The log cannot be cut at {last}: no segment ends there, or no base covers it.")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM segment WHERE first <= ?", (last,))
+            self._db.execute("UPDATE cut SET seq = ?, digest = ?", (last, digest))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise LogError(f"What is no longer kept cannot be removed: {error}.") from error
+        self.cut = last
+
+    def give_back(self, pages: int) -> None:
+        """Give so many unused pages at the most back to the file system. Raises LogError."""
+        try:
+            self._db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        except sqlite3.Error as error:
+            raise LogError(f"What is no longer used cannot be given back: {error}.") from error
 
     def close(self) -> None:
         """Close the file; the log is of no use afterwards."""
@@ -187,6 +285,26 @@ class Log:
             _, (dropped, size) = self._cache.popitem(last=False)
             del self._firsts[dropped.last]
             self._cached_bytes -= size
+
+
+def newest(db: sqlite3.Connection) -> tuple[int, bytes]:
+    """The newest sequence of a log and its segment's digest; where nothing is left, those of the cut."""
+    row = db.execute("SELECT first + count - 1, digest FROM segment ORDER BY first DESC LIMIT 1").fetchone()
+    seq, digest = row or db.execute("SELECT seq, digest FROM cut").fetchone()
+    return seq, digest
+
+
+def snapshot_in(db: sqlite3.Connection, which: int) -> Snapshot | None:
+    """A stored snapshot, the newest or the base; None when there is none. Raises LogError when it is damaged."""
+    try:
+        row = db.execute("SELECT state, digest FROM snapshot WHERE id = ?", (which,)).fetchone()
+        if row is None:
+            return None
+        if hashlib.sha256(row[0]).digest() != row[1]:
+            raise LogError("The snapshot in the log is not what was stored.")
+        return _decode_snapshot.decode(row[0])
+    except (sqlite3.Error, msgspec.DecodeError, TypeError) as error:
+        raise LogError(f"The snapshot in the log cannot be read: {error}.") from error
 
 
 def chain(previous: bytes, first: int, at: int, blob: bytes) -> bytes:

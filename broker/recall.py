@@ -1,7 +1,7 @@
 """What was said before: the answers to History and Search, within what the asking account may see.
 
 The index says where messages are, as far as it has come; from its watermark on the log itself is read. Every answer
-looks at a bounded number of entries and says where to go on.
+looks at a bounded number of entries and says where to go on. It ends where the log was cut, and says that too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def history(log: Log, index: Index, account: Account, command: History, to: int,
     before = _before(log, command.before)
     indexed = index.of(wanted, min(before, index.watermark + 1))
     found = _candidates(log, index, before, indexed, lambda entry: conversation(entry) == wanted)
-    return _page(command.number, target, command.limit, found)
+    return _page(log, command.number, target, command.limit, found)
 
 
 def search(log: Log, index: Index, account: Account, command: Search, to: Conversation | None) -> HistoryPage:
@@ -40,7 +40,7 @@ def search(log: Log, index: Index, account: Account, command: Search, to: Conver
         (seq, cost, item if item is not None and _fits(account, command, to, item) else None)
         for seq, cost, item in found
     )
-    return _page(command.number, command.to, command.limit, fitting)
+    return _page(log, command.number, command.to, command.limit, fitting)
 
 
 def _before(log: Log, before: int | None) -> int:
@@ -88,7 +88,7 @@ def _candidates(
         yield seq, cost, (seq, segment.at, entry) if isinstance(entry, (Posted, Announced)) else None
 
 
-def _page(number: int, to: str, limit: int, steps: Iterator[Step]) -> HistoryPage:
+def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step]) -> HistoryPage:
     items: list[Message | Announcement] = []
     size = looked_at = 0
     for seq, cost, found in steps:
@@ -97,5 +97,7 @@ def _page(number: int, to: str, limit: int, steps: Iterator[Step]) -> HistoryPag
             items.append(delivery(*found))
             size += len(found[2].body)
         if len(items) >= min(limit, HISTORY_PAGE) or size >= HISTORY_BYTES or looked_at >= LOOKED_AT:
-            return HistoryPage(number, to, items[::-1], seq if seq > 1 else None)
-    return HistoryPage(number, to, items[::-1], None)
+            if seq > log.cut + 1:
+                return HistoryPage(number, to, items[::-1], seq)
+            break
+    return HistoryPage(number, to, items[::-1], None, cut=log.cut > 0)

@@ -203,6 +203,8 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
             core.refuse(peer, number, Code.NOT_READ, str(error))
             return
         seq = retries.find(number)
+    if seq is None and device.unbroken <= number:  # beyond doubt, but it is not known any more where it stands
+        seq = 0
     if seq is not None:
         core.answer(peer, Accepted(number, seq))
     else:

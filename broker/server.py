@@ -10,6 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from types import FrameType
 
 import zmq
@@ -20,6 +21,7 @@ from messages import HELLO_SECONDS, Closed, Code, DecodeError, decode_commands, 
 from .connections import Connections
 from .core import Core
 from .notes import Note
+from .retention import Retention
 from .sessions import Peer
 from .sockets import Sockets, cut
 
@@ -45,11 +47,14 @@ _RCVMORE = int(zmq.RCVMORE)
 class Server:
     """Runs one core over one set of sockets."""
 
-    def __init__(self, core: Core, sockets: Sockets, report: Callable[[Note], None]) -> None:
+    def __init__(
+        self, core: Core, sockets: Sockets, report: Callable[[Note], None], retention: Retention | None = None
+    ) -> None:
         self._core = core
         self._sockets = sockets
         self._router = sockets.router
         self._report = report
+        self._retention = retention or Retention()
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
         self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
@@ -75,8 +80,8 @@ class Server:
         timeout = 0.0
         if not busy:
             now = time.monotonic()
-            times = (self._core.deadline(now), self._connections.deadline)
-            due = [when for when in times if when is not None]
+            times = (self._core.deadline(now), self._connections.deadline, self._retention.due)
+            due = [when for when in times if when is not None and when < inf]
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
         rest = 0.0 if self._idle else IDLE_MS  # before the index goes on
         rest = max(rest, (self._calm_at - time.monotonic()) * 1000)
@@ -103,6 +108,8 @@ class Server:
         if self._core.fed or self._core.log.head - self._core.tick_head > BURST_ENTRIES:
             self._calm_at = now + CALM_SECONDS
         self._flush(now)
+        if self._retention.due <= now:
+            self._retention.step(self._core, now, at)
         self._tell_notes()
         return not exhausted
 

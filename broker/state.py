@@ -54,6 +54,7 @@ class Device(msgspec.Struct):
     token: bytes  # the 16 bytes it says Hello with
     last_number: int = 0
     last_seq: int = 0
+    unbroken: int = 0  # all its numbers from here to the last one were accepted; 0: it said nothing yet
 
 
 class Room(msgspec.Struct):
@@ -99,7 +100,7 @@ class State:
         self.seq = seq
         match entry:
             case Posted() | Announced():
-                self.said(entry.device, entry.number, seq)
+                self.said(entry.device, entry.number, seq, 1)
                 return True
             case Named():
                 return self._name(seq, entry)
@@ -139,9 +140,11 @@ class State:
             if seq > self.seq:
                 self.apply(seq, entry)
 
-    def said(self, device: int, number: int, seq: int) -> None:
-        """Fold in a row of one device's messages, of which these are the last number and sequence."""
+    def said(self, device: int, number: int, seq: int, count: int) -> None:
+        """Fold in a row of so many messages of one device, of which these are the last number and sequence."""
         known = self.devices[device]
+        if not known.unbroken or known.last_number != number - count:
+            known.unbroken = number - count + 1
         known.last_number, known.last_seq, self.seq = number, seq, seq
 
     def _name(self, seq: int, entry: Named) -> bool:

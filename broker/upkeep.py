@@ -21,45 +21,55 @@ from messages import Home
 from .entries import Announced, AnyEntry, Posted
 from .folder import Folder
 from .keys import KeyPair, load_or_make
-from .log import FORMAT, LogError, chain
-from .state import Snapshot, State
+from .log import BASE, FORMAT, NEWEST, LogError, chain, newest, snapshot_in
+from .state import State
 
 _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What `verify` found: how far the log is whole, and the first thing that is wrong."""
 
-    segments: int
-    entries: int
+    segments: int = 0
+    entries: int = 0
+    cut: int = 0  # what came up to here is no longer kept
     problem: str = ""  # empty: everything holds
 
 
 def verify(path: Path) -> Verdict:
-    """Check every segment against its digest, its place and its meaning, and the snapshot against the log."""
-    segments = entries = 0
+    """Check every segment from the cut on: its digest, its place and its meaning; and the snapshots against the log."""
+    verdict = Verdict()
     try:
         with _reading(path) as db:
-            state, snapshot = State(), _snapshot(db)
-            digest, expected = bytes(32), 1
-            for first, count, at, blob, stored in db.execute("SELECT * FROM segment ORDER BY first"):
-                digest = chain(digest, first, at, blob)
-                problem = _segment_problem(first, count, blob, expected, digest == stored)
-                if problem:
-                    return Verdict(segments, entries, problem)
-                decoded = _decode.decode(blob)
-                for seq, entry in enumerate(decoded, first):
-                    state.apply(seq, entry)
-                    if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
-                        return Verdict(segments, entries, f"The snapshot at {seq} is not what the log amounts to.")
-                segments, entries, expected = segments + 1, entries + count, first + count
-            if snapshot is not None and snapshot.seq > state.seq:
-                problem = f"The log ends at {state.seq}, but a snapshot knows {snapshot.seq}: the end of it is lost."
-                return Verdict(segments, entries, problem)
+            _verify(db, verdict)
     except (LogError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        return Verdict(segments, entries, f"Behind sequence {entries} the log cannot be read: {error}.")
-    return Verdict(segments, entries)
+        verdict.problem = f"Behind sequence {verdict.cut + verdict.entries} the log cannot be read: {error}"
+    return verdict
+
+
+def _verify(db: sqlite3.Connection, verdict: Verdict) -> None:
+    verdict.cut, digest = db.execute("SELECT seq, digest FROM cut").fetchone()
+    state, snapshot = State(snapshot_in(db, BASE)), snapshot_in(db, NEWEST)
+    if state.seq < verdict.cut:
+        verdict.problem = f"The log begins behind {verdict.cut}, and there is no snapshot of what was before."
+        return
+    base, expected = state.seq, verdict.cut + 1
+    for first, count, at, blob, stored in db.execute("SELECT * FROM segment ORDER BY first"):
+        digest = chain(digest, first, at, blob)
+        verdict.problem = _segment_problem(first, count, blob, expected, digest == stored)
+        if verdict.problem:
+            return
+        for seq, entry in enumerate(_decode.decode(blob), first):
+            if seq > base:
+                state.apply(seq, entry)
+            if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
+                verdict.problem = f"The snapshot at {seq} is not what the log amounts to."
+                return
+        verdict.segments, verdict.entries, expected = verdict.segments + 1, verdict.entries + count, first + count
+    known = max(base, snapshot.seq if snapshot else 0)
+    if known >= expected:
+        verdict.problem = f"The log ends at {expected - 1}, but a snapshot knows {known}: the end of it is lost."
 
 
 def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained: bool) -> str:
@@ -70,11 +80,6 @@ def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained
     if len(_decode.decode(blob)) != count:
         return f"The segment from sequence {first} on does not hold the {count} entries it says."
     return ""
-
-
-def _snapshot(db: sqlite3.Connection) -> Snapshot | None:
-    row = db.execute("SELECT state FROM snapshot").fetchone()
-    return msgspec.msgpack.decode(row[0], type=Snapshot) if row else None
 
 
 def backup(home: Home, target: Path) -> int:
@@ -91,7 +96,7 @@ def backup(home: Home, target: Path) -> int:
             copy.execute("CREATE TABLE key (public BLOB NOT NULL, secret BLOB NOT NULL)")
             copy.execute("INSERT INTO key VALUES (?, ?)", (keys.public, keys.secret))
             copy.commit()
-            head: int = copy.execute("SELECT coalesce(max(first + count - 1), 0) FROM segment").fetchone()[0]
+            head, _ = newest(copy)
         _sync(draft)
         draft.rename(target)
     except (sqlite3.Error, OSError) as error:

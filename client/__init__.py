@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from messages import InvalidName, Person, Presence, RoomChange, RoomInfo, Storing
+from messages import Gap, InvalidName, Person, Presence, RoomChange, RoomInfo, Storing
 
 from .client import Client
 from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
@@ -31,6 +31,7 @@ __all__ = [
     "Connecting",
     "Disconnected",
     "Dismissed",
+    "Gap",
     "InvalidName",
     "Message",
     "NotConfigured",

@@ -246,7 +246,7 @@ class Client:
             except (TimeoutError, Unreachable):
                 break  # what is there already is worth having, and `before` says that it is not all
             older = read_page(answer, self.nick)
-            page = Page(older.messages + page.messages, older.before)
+            page = Page(older.messages + page.messages, older.before, older.cut)
         return page
 
     def _each(self, take: Callable[[Inbox], U | None], timeout: float | None) -> Iterator[U]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 from typing import Literal
 
-from messages import Announcement, Feed, Mark, Message, Ping, Pong, fold
+from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
 
 from .inbox import Inbox
 from .read import read_message
@@ -55,8 +55,8 @@ class Deliveries:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
         return [*self.mark(), Ping(next(self._tokens))]
 
-    def welcomed(self, after: int, head: int) -> bool:
-        """Start behind `after`, where the log reached `head`; tells whether that leaves a gap."""
+    def welcomed(self, after: int, head: int) -> None:
+        """Start behind `after`, where the log reached `head`."""
         self._head = head
         gap = self.wanted and self.cursor is not None and after > self.cursor
         if gap or self.began is None or after < self.began:
@@ -64,7 +64,6 @@ class Deliveries:
         self.cursor = after  # lower than ours when the broker lost its log and begins anew
         if self._hold:
             self._hold = "held"  # Hello said so, and nothing was delivered here before
-        return gap
 
     def take(self, event: Message | Announcement, nick: str) -> list[Feed | Mark | Ping]:
         """Put a delivery into the inbox unless it was there before."""
@@ -81,6 +80,13 @@ class Deliveries:
         self._hold = "asked"
         self._hold_token = next(self._tokens)
         return [Feed(None), *self.mark(), Ping(self._hold_token)]
+
+    def gap(self, event: Gap) -> None:
+        """Go on behind what is no longer kept, and tell the user so."""
+        if self._dropping or not self.wanted or self.cursor is None or event.until <= self.cursor:
+            return
+        self.cursor = self.began = event.until
+        self.inbox.put_event(event)
 
     def pong(self, event: Pong) -> None:
         """All deliveries up to `event.head` came before this."""

@@ -1,7 +1,7 @@
 """What a user of the library sees: messages, and what happened to the connection. Data only; knows no state.
 
 Messages are durable and numbered; events are what goes on around them and are forgotten once read. The wire's own
-Presence, RoomChange, Storing, Person and RoomInfo are plain enough to be passed on as they are.
+Gap, Presence, RoomChange, Storing, Person and RoomInfo are plain enough to be passed on as they are.
 
 All are frozen structs: a dataclass takes five times as long to make, and its class many times as long to import.
 """
@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from messages import Presence, RoomChange, Storing
+from messages import Gap, Presence, RoomChange, Storing
 
 Kind: TypeAlias = Literal["text", "announcement"]
 
@@ -52,6 +52,7 @@ class Page(msgspec.Struct, frozen=True):
 
     messages: list[Message]
     before: int | None  # ask again with this to read further back; None: there is nothing older
+    cut: bool = False  # what was said before these is no longer kept by the broker
 
 
 class Connecting(msgspec.Struct, frozen=True):
@@ -67,7 +68,6 @@ class Connected(msgspec.Struct, frozen=True):
 
     nick: str
     resumed: bool  # the broker had kept the session: to the others we were never gone
-    missed: bool  # the broker no longer has all that came while we were away
     rooms: tuple[str, ...]
     admin: bool
     broker: str = ""  # name and version
@@ -118,6 +118,7 @@ ClientEvent: TypeAlias = (
     | Dismissed
     | ServerClosing
     | ServerClosed
+    | Gap
     | Presence
     | RoomChange
     | Storing

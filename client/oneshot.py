@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from messages import BODY_BYTES, Code, MessageError, Person, Priority, RoomInfo, fold, harmless
+from messages import BODY_BYTES, Code, Gap, MessageError, Person, Priority, RoomInfo, fold, harmless
 
 from .client import Client
 from .errors import ClientError, Rejected
 from .model import Connected, Disconnected, Dismissed, Message
+from .read import gap_text
 
 
 class Out:
@@ -180,6 +181,8 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
                 _remark(f"The broker is away: {harmless(why)}")
             case Connected(again=True):
                 _remark("The broker is back.")
+            case Gap():
+                _remark(gap_text(item))
             case Dismissed(code=code, text=text):
                 raise Rejected(code, text)
             case _:

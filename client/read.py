@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from messages import Announcement, HistoryPage, fold
+from messages import Announcement, Gap, HistoryPage, fold
 from messages import Message as WireMessage
 
 from .model import Message, Page
@@ -24,7 +24,13 @@ def read_message(event: WireMessage | Announcement, nick: str, *, missed: bool =
 
 def read_page(page: HistoryPage, nick: str) -> Page:
     """An answer to History as `nick` sees it."""
-    return Page([read_message(item, nick) for item in page.items], page.before)
+    return Page([read_message(item, nick) for item in page.items], page.before, page.cut)
+
+
+def gap_text(event: Gap) -> str:
+    """The sentence that tells a person of messages that are no longer kept."""
+    on = f" Reading goes on from {_local_time(event.at):%Y-%m-%d %H:%M}." if event.at else ""
+    return f"The messages between number {event.after} and {event.until + 1} are no longer kept.{on}"
 
 
 def _local_time(at: int) -> datetime:

@@ -32,6 +32,7 @@ from messages import (
     Code,
     Dismissed,
     Done,
+    Gap,
     Hello,
     HistoryPage,
     Join,
@@ -203,6 +204,8 @@ class Session:
                     self.outbox.answered(event.number, 0)
                 case Roster() | RoomList() | HistoryPage():
                     self.outbox.answered(event.number, event)
+                case Gap():
+                    self._deliveries.gap(event)
                 case Pong():
                     self._deliveries.pong(event)
                 case Presence() | RoomChange():
@@ -234,10 +237,10 @@ class Session:
         self.state, self.refusal, self.why = State.UP, None, ""
         self.nick, self.rooms, self.admin = event.nick, [*event.rooms], event.admin
         self.registered = event.registered
-        missed = self._deliveries.welcomed(event.after, event.head)
+        self._deliveries.welcomed(event.after, event.head)
         self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
         self.welcome = Connected(
-            event.nick, event.resumed, missed, tuple(event.rooms), event.admin, event.broker, again, event.registered
+            event.nick, event.resumed, tuple(event.rooms), event.admin, event.broker, again, event.registered
         )
         self.inbox.put_event(self.welcome)
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]

@@ -125,6 +125,14 @@ class Announcement(Event, tag="announcement"):
     priority: Priority
 
 
+class Gap(Event, tag="gap"):
+    """What came behind `after` up to `until` is no longer kept and cannot be delivered; deliveries go on behind it."""
+
+    after: int
+    until: int
+    at: int = 0  # when the oldest that is kept was committed; 0: nothing is
+
+
 class HistoryPage(Event, tag="history_page"):
     """Answer to History and Search: oldest first."""
 
@@ -132,6 +140,7 @@ class HistoryPage(Event, tag="history_page"):
     to: str
     items: list[Message | Announcement]
     before: int | None  # ask again with this to read further back; None: nothing older
+    cut: bool = False  # what was said before these is no longer kept
 
 
 class Progress(Event, tag="progress"):
@@ -200,6 +209,7 @@ AnyEvent: TypeAlias = (
     | Pong
     | Message
     | Announcement
+    | Gap
     | HistoryPage
     | Progress
     | Presence

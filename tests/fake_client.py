@@ -154,9 +154,7 @@ class FakeClient:
 
 
 def connected(nick: str = "alice", **fields: Any) -> Connected:
-    return Connected(
-        **{"nick": nick, "resumed": False, "missed": False, "rooms": ("#general",), "admin": False} | fields
-    )
+    return Connected(**{"nick": nick, "resumed": False, "rooms": ("#general",), "admin": False} | fields)
 
 
 def said(body: str, *, sender: str = "bob", target: str = "#general", seq: int = 7, **fields: Any) -> Message:

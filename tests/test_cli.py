@@ -345,7 +345,7 @@ def test_tail_enters_the_rooms_it_follows(shell: Shell) -> None:
 def test_tail_tells_breaks_on_standard_error_and_ends_when_dismissed(shell: Shell) -> None:
     for item in (
         Disconnected("The connection broke."),
-        Connected("alice", False, False, (), False, again=True),
+        Connected("alice", False, (), False, again=True),
         Dismissed("kicked", "Out."),
     ):
         shell.chat.items.put(item)

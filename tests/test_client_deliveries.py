@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from client import inbox as inbox_module
 from client.inbox import Inbox
-from client.model import Connected, Disconnected, Message
+from client.model import Disconnected, Message
 from client.receipt import Receipt
-from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Mark, Ping, Pong, Post, Presence
+from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Gap, Mark, Ping, Pong, Post, Presence
 from tests.client_wire import Wire, message, posts, welcome
 
 
@@ -105,8 +105,12 @@ def test_a_gap_that_the_broker_cannot_fill_is_told() -> None:
     wire = Wire()
     wire.up(after=7)
     wire.cut()
-    wire.up(after=50)
-    assert [event.missed for event in wire.events() if isinstance(event, Connected)] == [False, True]
+    wire.up(after=7, head=60)
+    wire.says(Gap(7, 50, 1000), message(51), Gap(7, 50, 1000))
+    assert [event for event in wire.events() if isinstance(event, Gap)] == [Gap(7, 50, 1000)], "told once, in its place"
+    assert wire.bodies() == ["m51"]
+    wire.cut()
+    assert wire.connect().after == 51
 
 
 def test_a_broker_that_lost_its_log_is_followed_from_its_new_beginning() -> None:

@@ -70,7 +70,7 @@ def test_the_broker_may_give_another_nick_than_asked_for() -> None:
     wire.up(nick="ally", admin=True, rooms=["#general", "#dev"])
     assert (wire.session.nick, wire.session.admin, wire.session.rooms) == ("ally", True, ["#general", "#dev"])
     [event] = wire.events()
-    assert event == Connected("ally", True, False, ("#general", "#dev"), True, "test", False)
+    assert event == Connected("ally", True, ("#general", "#dev"), True, "test", False)
 
 
 @pytest.mark.parametrize("code", [Code.NOT_STORED, "a_code_of_tomorrow"])

@@ -132,8 +132,10 @@ class Life:
             self._broker.kill()
         self.killed |= self._broker.process.returncode < 0
         self._broker = Broker(self._home, self._bind)
-        self._broker.ready()
         eye = Eye("ann/desk", "ann")
+        if not self._broker.ready(must=False):
+            self.problems.append(f"It did not start again: {self._broker.notes()}")
+            return eye
         expected = len(self.said)
         for message in ann.messages(timeout=3.0):
             eye.shown.append((message.seq, message.body))

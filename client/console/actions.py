@@ -173,6 +173,7 @@ def history(talk: Talk, arguments: list[str]) -> None:
     def shown(page: Page) -> None:
         if not page.messages:
             start = "Nothing has been said yet" if page.before is None else "Nothing was found as far as was looked"
+            start = "Nothing is kept of what was said" if page.cut else start
             talk.tell(f"{start} in {target}.")
             return
         _show_page(talk, f"history of {'everyone' if target == EVERYONE else target}", page)
@@ -195,6 +196,7 @@ def search(talk: Talk, arguments: list[str]) -> None:
 
 def _show_page(talk: Talk, title: str, page: Page) -> None:
     older = "" if page.before is None else "; there is more before it"
+    older = "; nothing older is kept" if page.cut else older
     today = talk.now().date()
     items = (render.message(item, talk.chat.nick, today) for item in page.messages)
     talk.show(render.rule(title + older), *items, render.rule("now"))

@@ -15,13 +15,14 @@ from typing import Any
 from rich.control import Control
 from rich.text import Text
 
-from messages import GENERAL, MessageError, Person, Presence, RoomChange, Storing, fold, harmless
+from messages import GENERAL, Gap, MessageError, Person, Presence, RoomChange, Storing, fold, harmless
 
 from .. import model as happenings
 from ..client import Client
 from ..errors import ClientError, Rejected
 from ..exits import describe_bug, exit_code
 from ..model import ClientEvent, Kind, Message
+from ..read import gap_text
 from . import render
 from .answers import Answers
 
@@ -145,6 +146,8 @@ class Talk:
                 )
             case happenings.Dismissed(code=code, text=text):
                 self.fail(Rejected(code, text))
+            case Gap():
+                self.show(render.warning(gap_text(item)))
             case Storing(ok=ok, text=text):
                 why = "" if ok else " Until then nothing is accepted; what you send is given back."
                 self.show(render.warning(harmless(text) + why))
@@ -160,8 +163,6 @@ class Talk:
             self.answers.ask(self.chat.who, self._greet)
             return
         self.tell(f"The broker is back, and you are {harmless(item.nick)}.")
-        if item.missed:
-            self.show(render.warning("Some of what came meanwhile is no longer kept there and cannot be shown."))
         if self.current.startswith("#") and self.current not in item.rooms and item.resumed:
             self.turn_to(GENERAL)
         self.answers.ask(self.chat.who, self._learn)
