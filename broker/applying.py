@@ -83,7 +83,7 @@ def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why:
         elif peer is not None:
             core.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
             peer.asked = None
-            core.unblock(peer)
+            core.backlog.unblock(peer)
         elif isinstance(entry, Released):  # nobody asked: try again
             core.schedule(core.here[entry.account], now + LEASE_SECONDS)
 

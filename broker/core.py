@@ -28,11 +28,11 @@ from messages import (
     Message,
     Rejected,
     Storing,
-    encode_commands,
 )
 
 from . import applying, effects, feeding, requests
 from .audience import Audience
+from .backlog import Backlog
 from .entries import AnyEntry
 from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
@@ -43,9 +43,9 @@ from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
 PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
+LATE_SECONDS = 5.0  # who looks this late was stopped: signs of life may be unread, so it looks again as much later
 LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
 MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done; then the same
-COMMAND_BYTES = 128  # what a command weighs in memory besides its text
 
 
 class Core:
@@ -77,11 +77,10 @@ class Core:
         self.arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
-        self._stuck: dict[Peer, float] = {}  # took no frame: when to try again, monotonic; not listened to until then
-        self._unblocked: list[Peer] = []  # have commands waiting for the next tick
+        self.backlog = Backlog()
         self._lookups = LOOKUPS
         self._behind: dict[Session, None] = {}  # connected sessions that are fed from the log
-        self.fed: list[Session] = []  # were fed in this tick
+        self.fed = False  # somebody was fed in this tick
         self._due: list[tuple[float, int, Peer | Session | Here]] = []  # heap of deadlines
         self._order = count()
         self.tick_head = log.head  # the head before this tick's commit
@@ -97,26 +96,25 @@ class Core:
     def receive(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
         """Take one frame's commands from a connection."""
         peer.heard = now
-        if peer.blocked or peer in self._stuck:  # who does not listen is not listened to
-            self._wait(peer, commands)
-        else:
-            self._handle(peer, commands, now)
+        if self.backlog.holds(peer):  # who does not listen is not listened to
+            self._keep(peer, commands)
+            return
+        rest = iter(commands)
+        self._handle(peer, rest, now)
+        if peer.blocked:  # the rest must see what this one changed
+            self._keep(peer, rest)
 
-    def _handle(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
-        iterator = iter(commands)
-        while (command := requests.propose_posts(self, peer, iterator)) is not None:
+    def _handle(self, peer: Peer, commands: Iterator[AnyCommand | Malformed], now: float) -> None:
+        """Carry out commands up to one that must be decided before the next is looked at."""
+        while (command := requests.propose_posts(self, peer, commands)) is not None:
             requests.handle(self, peer, command, now)
-            if peer.gone:  # dismissed: nothing behind that counts
+            if peer.gone or peer.blocked:  # dismissed: nothing behind that counts
                 return
-            if peer.blocked:  # the rest must see what this one changed
-                self._wait(peer, iterator)
 
-    def _wait(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
+    def _keep(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
         """Keep commands for later, and no endless amount of them."""
         before = peer.waiting_bytes
-        for command in commands:
-            peer.waiting.append(command)
-            peer.waiting_bytes += COMMAND_BYTES + len(encode_commands([command]))
+        self.backlog.keep(peer, commands)
         if before <= MAX_WAITING < peer.waiting_bytes:
             self.note("refused", who=self.name_of(peer), why="it sends more than it waits for")
             self.cut.append(peer)
@@ -141,16 +139,10 @@ class Core:
         peer.asked = command
         peer.blocked = True
 
-    def postpone(self, peer: Peer, *commands: AnyCommand) -> None:
-        """Look at these commands, and all behind them, in the next tick."""
-        self._wait(peer, commands)
-        peer.blocked = True
-        self._unblocked.append(peer)
-
     def afford(self, peer: Peer, command: AnyCommand, cost: int) -> bool:
         """Whether a question may still be answered in this tick; if not it is asked again in the next."""
         if self._lookups < cost:
-            self.postpone(peer, command)
+            self.backlog.postpone(peer, command)
             return False
         self._lookups -= cost
         return True
@@ -163,7 +155,7 @@ class Core:
         """Send one event to one connection with this tick."""
         if peer.gone:
             return
-        if peer not in self._stuck:
+        if not self.backlog.stuck(peer):
             self.out.answer(peer, event)
             return
         peer.answers.append(event)
@@ -201,13 +193,16 @@ class Core:
     def tick(self, now: float, at: int) -> None:
         """Do what is due, commit what was proposed, apply it, and feed those who are behind."""
         self.at = at
-        self._unstick(now)
-        unblocked, self._unblocked = self._unblocked, []
-        for peer in unblocked:
-            peer.blocked = False
-            self._go_on(peer, now)
+        for peer in self.backlog.knock(now):
+            self.out.knock(peer)
+        for peer in self.backlog.unblocked():
+            self._handle(peer, self.backlog.waiting(peer), now)
         while self._due and self._due[0][0] <= now:
-            effects.expire(self, heapq.heappop(self._due)[2], now)
+            due, _, what = heapq.heappop(self._due)
+            if now > due + LATE_SECONDS:
+                self.schedule(what, now + LATE_SECONDS)
+            else:
+                effects.expire(self, what, now)
         if self.closing and self.closing[0] <= now:
             self.down = Closed(self.closing[1].by, self.closing[1].reason)
             self.closing = None
@@ -220,59 +215,54 @@ class Core:
         if self._behind:
             self.fed = feeding.feed(self, self._behind, now)
 
-    def _unstick(self, now: float) -> None:
-        """Try again those that took no frame a while ago."""
-        for peer in [peer for peer, when in self._stuck.items() if when <= now]:
-            del self._stuck[peer]
-            self.out.again(peer)
-            if not peer.blocked:
-                self._go_on(peer, now)
-
-    def _go_on(self, peer: Peer, now: float) -> None:
-        """Take what waited; of one that is gone nothing, since the same may have come over its next connection."""
-        if not peer.gone and peer not in self._stuck:
-            waiting, peer.waiting, peer.waiting_bytes = peer.waiting, [], 0
-            self._handle(peer, waiting, now)
-
     def deadline(self, now: float) -> float | None:
         """The monotonic time of the next tick that must happen even without input; None: none."""
-        if self._unblocked or self._entries or self._leaving or self.out.pending:
+        if self._entries or self._leaving or self.out.pending:
             return now
         times = [self._due[0][0]] if self._due else []
+        waiting = self.backlog.deadline(now)
+        if waiting is not None:
+            times.append(waiting)
         if self.closing:
             times.append(self.closing[0])
         if not self.storing:
             times.append(self._probe_at)
         times.extend(session.retry_at for session in self._behind)
-        times.extend(self._stuck.values())
         return min(times, default=None)
 
     def frames(self) -> Iterator[tuple[Peer, bytes]]:
-        """Yield what goes out; the caller empties `peer.answers` once sent, or calls `choked`. Then `end_tick`."""
+        """Yield what goes out; the caller calls `choked` for a frame that is not taken, and `end_tick` at the end."""
         return self.out.frames()
 
     def end_tick(self) -> None:
-        """Forget the tick's deliveries."""
+        """Forget the tick's deliveries, and go on with those that take frames again."""
         self.out.clear()
         self._lookups = LOOKUPS
         self.tick_head = self.log.head
-        for session in self.fed:
-            session.fed_from = -1
-        self.fed = []
+        self.fed = False
+        for peer in self.backlog.taken():
+            if peer.session is not None:
+                self.follow(peer.session)
 
     def choked(self, peer: Peer, now: float) -> None:
-        """The connection took no frame: keep its answers, and feed it from the log later."""
+        """The connection took no frame: keep its answers, and feed it from the log once it takes something again."""
+        untaken = self.out.take_back(peer)
         session = peer.session
         if session is None:
             self.cut.append(peer)  # not greeted, and already stuck
             return
-        self._stuck[peer] = session.retry_at = now + feeding.RETRY_SECONDS
-        peer.answers += [e for e in self.out.events(session) if not isinstance(e, (Message, Announcement, Gap))]
-        if session.fed_from >= 0:
-            session.cursor = session.fed_from
-        elif session.live:
-            session.cursor = max(session.cursor, self.tick_head)
-        self.follow(session)
+        if session.live:
+            session.cursor = self.log.head
+        for event in untaken:
+            match event:
+                case Message() | Announcement():
+                    session.cursor = min(session.cursor, event.seq - 1)
+                case Gap():
+                    session.cursor = min(session.cursor, event.after)
+                case _:
+                    peer.answers.append(event)
+        self.backlog.refused(peer, now)
+        self.forget(session)
 
     def schedule(self, what: Peer | Session | Here, when: float) -> None:
         """Look at something again at a monotonic time."""
@@ -321,14 +311,7 @@ class Core:
             effects.conclude(self, peer, command, seq, took, now)
         elif isinstance(command, Hello):
             effects.abandoned(self, peer)
-        self.unblock(peer)
-
-    def unblock(self, peer: Peer) -> None:
-        """Go on with what waited behind a command that is decided."""
-        if peer.waiting:
-            self._unblocked.append(peer)  # stays blocked until then, so that nothing overtakes
-        else:
-            peer.blocked = False
+        self.backlog.unblock(peer)
 
     def _can_store(self, now: float, ok: bool, text: str) -> None:
         """Tell everyone, once, that the log cannot be written or can be again."""
@@ -378,8 +361,7 @@ class Core:
             return
         peer.gone = True
         peer.answers.clear()
-        peer.waiting.clear()
-        self._stuck.pop(peer, None)
+        self.backlog.forget(peer)
         if peer.session is not None:
             effects.detach(self, peer.session, now)
 

@@ -11,6 +11,7 @@ from messages import (
     EVERYONE,
     HELLO_SECONDS,
     LEASE_SECONDS,
+    SILENCE_SECONDS,
     Accepted,
     Announcement,
     AnyCommand,
@@ -196,8 +197,8 @@ def _expire_peer(core: Core, peer: Peer, now: float) -> None:
         core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")
         peer.leaving = True
         core.schedule(peer, now + FAREWELL_SECONDS)
-    elif peer.heard + LEASE_SECONDS <= now:
+    elif peer.heard + SILENCE_SECONDS <= now:
         core.close(peer, now)
         core.cut.append(peer)
     else:
-        core.schedule(peer, peer.heard + LEASE_SECONDS)
+        core.schedule(peer, peer.heard + SILENCE_SECONDS)

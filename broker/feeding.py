@@ -7,6 +7,7 @@ portions, so that neither it nor the log can hold up a tick.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from messages import Announcement, AnyEvent, Gap, Message
@@ -19,17 +20,15 @@ from .state import Account, Device
 if TYPE_CHECKING:
     from .core import Core
 
-RETRY_SECONDS = 0.05  # a connection that took no frame is tried again after this
 UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tried again after this
-FEED_ENTRIES = 20_000  # entries looked at in one tick, for all sessions together: some 10 ms
+FEED_ENTRIES = 5_000  # entries looked at in one tick, for all sessions together: some milliseconds
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
-PORTION_SIZE = 256 * 1024  # and characters of their bodies
+PORTION_SIZE = 64 * 1024  # and characters of their bodies; portions are not shared, and dozens wait for each session
 RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
 
 
-def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
-    """Send the next portion to sessions that are behind; returns those that got one."""
-    fed: list[Session] = []
+def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
+    """Send the next portion to sessions that are behind; returns whether any got one."""
     budget = FEED_ENTRIES
     for session in list(behind):
         if budget <= 0:
@@ -44,16 +43,15 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> list[Session]:
             session.retry_at = now + UNREADABLE_SECONDS
             behind[session] = None
             continue
-        session.fed_from, session.cursor = session.cursor, cursor
-        budget -= session.cursor - max(session.fed_from, core.log.cut)
-        fed.append(session)
+        budget -= cursor - max(session.cursor, core.log.cut)
+        session.cursor = cursor
         if session.cursor >= core.log.head:
             session.live = True
         else:
             behind[session] = None
         if events:
             core.out.portion(session, events)
-    return fed
+    return budget < FEED_ENTRIES
 
 
 def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
@@ -144,7 +142,7 @@ def delivery(seq: int, at: int, entry: Said) -> Message | Announcement:
     return Announcement(seq, at, entry.sender, entry.target, entry.body, entry.title, entry.priority)
 
 
-def _from(segment: Segment, seq: int) -> list[tuple[int, AnyEntry]]:
+def _from(segment: Segment, seq: int) -> Iterator[tuple[int, AnyEntry]]:
     """A segment's entries from a sequence on, numbered."""
     start = max(seq - segment.first, 0)
-    return list(enumerate(segment.entries[start:], segment.first + start))
+    return enumerate(islice(segment.entries, start, None), segment.first + start)

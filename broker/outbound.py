@@ -1,14 +1,15 @@
-"""What goes out at the end of a tick: one frame per session, and the same bytes for sessions that get the same events.
+"""What goes out at the end of a tick: a frame per session, and the same bytes for sessions that get the same events.
 
 Deliveries are gathered in *runs*: consecutive events for one audience. A session notes only the indices of its runs, so
-a burst to a room of a thousand costs a thousand small appends and one encoding. No I/O and no rules.
+a burst to a room of a thousand costs a thousand small appends and one encoding. What is larger than FRAME_BYTES goes
+out in several frames: queues to connections are bounded in frames, and so in bytes too. No I/O and no rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from messages import AnyEvent, encode_events
+from messages import FRAME_BYTES, AnyEvent, encode_events
 
 from .sessions import Peer, Session
 
@@ -20,16 +21,17 @@ class Outbound:
         self._runs: list[list[AnyEvent]] = []
         self._peers: dict[Peer, None] = {}  # touched in this tick, in order
         self._touched: list[Session] = []
+        self._sent = 0  # how many of a session's deliveries are in front of the frame that is being tried
+        self._refused = False  # that frame was not taken
 
     def answer(self, peer: Peer, event: AnyEvent) -> None:
         """Send one event to one connection, in front of the tick's deliveries."""
         peer.answers.append(event)
         self._peers[peer] = None
 
-    def again(self, peer: Peer) -> None:
-        """Send the answers that a connection did not take before."""
-        if peer.answers:
-            self._peers[peer] = None
+    def knock(self, peer: Peer) -> None:
+        """Send a connection its answers, and an empty batch when there are none, to see whether it takes them."""
+        self._peers[peer] = None
 
     @property
     def pending(self) -> bool:
@@ -57,8 +59,8 @@ class Outbound:
         self._runs.append(events)
 
     def frames(self) -> Iterator[tuple[Peer, bytes]]:
-        """Yield each connection's frame; answers that were not taken come again with `again`."""
-        shared: dict[tuple[int, ...], bytes] = {}
+        """Yield each connection's frames; whoever cannot send one calls `take_back` before it asks for the next."""
+        shared: dict[tuple[int, ...], list[tuple[bytes, int]]] = {}
         for session in self._touched:
             peer = session.peer
             if peer is None:
@@ -67,16 +69,33 @@ class Outbound:
                 self._peers[peer] = None
             else:
                 key = tuple(session.runs)
-                frame = shared.get(key)
-                if frame is None:
-                    frame = shared[key] = encode_events(self.events(session))
-                yield peer, frame
+                parts = shared.get(key)
+                if parts is None:
+                    parts = shared[key] = split(self.events(session))
+                self._sent, self._refused = 0, False
+                for frame, count in parts:
+                    yield peer, frame
+                    if self._refused:
+                        break
+                    self._sent += count
         for peer in self._peers:
-            if peer.answers:
-                events = peer.answers
-                if peer.session is not None and peer.session.runs:
-                    events = events + self.events(peer.session)
-                yield peer, encode_events(events)
+            yield from self._answers(peer)
+
+    def _answers(self, peer: Peer) -> Iterator[tuple[Peer, bytes]]:
+        """A connection's answers, and its deliveries behind them."""
+        deliveries = self.events(peer.session) if peer.session is not None else []
+        self._sent, self._refused = -len(peer.answers), False
+        for frame, count in split(peer.answers + deliveries):
+            yield peer, frame
+            if self._refused:
+                return
+            del peer.answers[:count]
+            self._sent += count
+
+    def take_back(self, peer: Peer) -> list[AnyEvent]:
+        """Send a connection nothing more in this tick; returns the deliveries that it did not take."""
+        self._refused = True
+        return self.events(peer.session)[max(0, self._sent) :] if peer.session is not None else []
 
     def events(self, session: Session) -> list[AnyEvent]:
         """This tick's deliveries to a session, in order."""
@@ -92,3 +111,12 @@ class Outbound:
         self._touched.clear()
         self._runs.clear()
         self._peers.clear()
+
+
+def split(events: list[AnyEvent]) -> list[tuple[bytes, int]]:
+    """Encode events as frames of at most FRAME_BYTES, or one event; beside each how many it holds."""
+    frame = encode_events(events)
+    if len(frame) <= FRAME_BYTES or len(events) == 1:
+        return [(frame, len(events))]
+    some = max(1, len(events) * FRAME_BYTES // len(frame))  # as many as fit when all are alike
+    return [part for start in range(0, len(events), some) for part in split(events[start : start + some])]

@@ -188,7 +188,7 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
     """Answer a retry as it was answered before; nothing is stored twice, however late."""
     device, number = session.device, command.number
     if number > device.last_number:  # first seen in this very tick, over another connection: ask again after it
-        core.postpone(peer, command)
+        core.backlog.postpone(peer, command)
         return
     seq: int | None = None
     if number > device.last_number - RETRY_WINDOW:
@@ -217,7 +217,7 @@ def _looked(core: Core, peer: Peer, retries: feeding.Retries, command: Post | An
     if not core.afford(peer, command, HISTORY_COST):
         return False
     if not retries.look(command.number):
-        core.postpone(peer, command)
+        core.backlog.postpone(peer, command)
         return False
     return True
 

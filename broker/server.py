@@ -225,7 +225,7 @@ class Server:
     # --- out ---------------------------------------------------------------------------------------------------------
 
     def _flush(self, now: float) -> None:
-        """Send each connection its frame; one that takes none is fed from the log later and delays nobody."""
+        """Send each connection its frames; one that takes none is fed from the log later and delays nobody."""
         send, core = self._router.send, self._core
         large: dict[int, zmq.Frame] = {}  # by identity of the bytes, which each keeps alive
         for peer, frame in core.frames():
@@ -236,7 +236,6 @@ class Server:
                 else:  # the same memory for all who get the same
                     shared = large.get(id(frame)) or large.setdefault(id(frame), zmq.Frame(frame, copy=False))
                     send(shared, _NOBLOCK, copy=False)
-                peer.answers.clear()
             except zmq.Again:
                 core.choked(peer, now)
             except zmq.ZMQError as error:

@@ -7,6 +7,7 @@ Here     an account's live side: its sessions, and what the roster says of it
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,9 @@ class Peer:
     leaving: bool = False  # said Bye: gets its last answers, and is cut if it stays
     asked: AnyCommand | None = None  # waits for its entries to be committed
     blocked: bool = False  # a command of this tick must be applied before the next one is looked at
-    waiting: list[AnyCommand | Malformed] = field(default_factory=list)  # what came in behind it
-    waiting_bytes: int = 0  # what that weighs
+    waiting: deque[tuple[AnyCommand | Malformed, int]] = field(default_factory=deque)  # what came behind it; weights
+    waiting_bytes: int = 0  # what that weighs together
+    pause: float = 0.0  # seconds from one try to send something to the next, while it takes nothing
     answers: list[AnyEvent] = field(default_factory=list)  # go out with the tick, in front of deliveries
 
 
@@ -51,8 +53,7 @@ class Session:
     number: int  # highest number proposed, at least device.last_number
     live: bool = False  # its cursor is the head: deliveries go out with the tick
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
-    retry_at: float = 0.0  # choked: not fed again before then, monotonic
-    fed_from: int = -1  # fed in this tick: the cursor before, to go back to when the frame is not taken
+    retry_at: float = 0.0  # its part of the log cannot be read: not fed again before then, monotonic
     retries: Retries | None = None  # what repeated commands were accepted as
     runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs
 

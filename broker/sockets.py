@@ -22,14 +22,14 @@ from messages import FRAME_BYTES
 from .keys import KeyPair
 
 ZAP_DOMAIN = b"confab"
-SEND_HWM = 256  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
-RECEIVE_HWM = 1000  # frames of one connection that wait for the broker
+SEND_HWM = 32  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
+RECEIVE_HWM = 64  # frames of one connection that wait for the broker; then the kernel, and then the client, holds them
 CURVE_BYTES = 33  # what encryption adds to a frame; libzmq's limit counts them
 BACKLOG = 4096  # connections the kernel holds while a crowd comes back
 HANDSHAKE_MS = 5_000  # for CURVE; after it a half-open connection is closed
-HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS = 5_000, 30_000  # the timeout is above the longest stall of either side
 LINGER_MS = 2_000  # at the end, for the last words to leave
 SPARE_DESCRIPTORS = 64  # for the log, the terminal and libzmq itself
+MOST_DESCRIPTORS = 10_240  # where the system names no limit: what macOS grants a process
 
 _EVENTS = (
     zmq.EVENT_ACCEPTED
@@ -80,8 +80,6 @@ class Sockets:
         router.maxmsgsize = FRAME_BYTES + CURVE_BYTES
         router.backlog = BACKLOG
         router.handshake_ivl = HANDSHAKE_MS
-        router.heartbeat_ivl = HEARTBEAT_MS
-        router.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
         router.tcp_keepalive = 1
         router.tcp_keepalive_idle = 30
         router.linger = LINGER_MS
@@ -142,10 +140,15 @@ def cut(descriptor: int) -> None:
 
 
 def _raise_descriptor_limit() -> int:
+    """Take all the descriptors the system grants; returns how many connections they are enough for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard - SPARE_DESCRIPTORS
+    limit = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        except (ValueError, OSError):  # the system grants less than it says
+            limit = soft
+    return limit - SPARE_DESCRIPTORS
 
 
 def _answers(path: str) -> bool:

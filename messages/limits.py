@@ -18,7 +18,7 @@ TRACK_SEQS = 100  # messages in one Track
 TRACKED = 1000  # messages that one session may track; the oldest are forgotten
 RETRY_WINDOW = 10_000  # commands a device may have unanswered; older numbers are no longer looked up
 
-PING_SECONDS = 10.0  # a client that heard nothing for this long asks for a sign of life
-SILENCE_SECONDS = 25.0  # a client that heard nothing for this long opens a new connection: two pings were missed
-LEASE_SECONDS = 30.0  # a session whose connection broke keeps its nick for this long: three missed pings
+PING_SECONDS = 10.0  # a heartbeat: a client that said or heard nothing for this long asks for a sign of life
+SILENCE_SECONDS = 20.0  # who heard nothing for two heartbeats gives the connection up, on either side
+LEASE_SECONDS = 30.0  # a session whose connection broke keeps its nick for this long: some attempts to come back
 HELLO_SECONDS = 10.0  # a connection that has not said Hello by then is closed

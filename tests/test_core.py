@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
+from broker import core
+from broker.core import LATE_SECONDS
 from messages import (
     BODY_BYTES,
     HELLO_SECONDS,
     LEASE_SECONDS,
+    PING_SECONDS,
     PROTOCOL,
+    SILENCE_SECONDS,
     Accepted,
     Announce,
     Announcement,
@@ -65,6 +71,14 @@ def bodies(remote: Remote) -> list[str]:
     return [event.body for event in remote.hear((Message, Announcement))]
 
 
+def listen(wire: Wire, remote: Remote, seconds: float) -> None:
+    """Let time pass for a client that says nothing but that it is there; what it hears is dropped."""
+    while seconds > 0:
+        wire.tick(seconds=min(PING_SECONDS, seconds))
+        seconds -= PING_SECONDS
+        remote.say(Ping(1))
+
+
 # --- coming in -------------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +121,7 @@ def test_another_nick_may_be_asked_for_on_the_same_connection(wire):
 def test_who_must_choose_another_nick_has_time_to_think(wire):
     wire.connect("alice")
     stranger = wire.connect("mallory", nick="alice")
-    wire.tick(seconds=LEASE_SECONDS - 1)
+    wire.tick(seconds=SILENCE_SECONDS - 1)
     stranger.say(Ping(1))
     assert [type(event) for event in stranger.say(Hello(PROTOCOL, "mallory", bytes(16)))] == [Welcome]
 
@@ -394,8 +408,7 @@ def test_a_lost_connection_keeps_the_nick_for_its_lease(wire):
     bob.hear()
     alice.break_off()
     assert bob.hear() == [Presence("alice", "lost")]
-    wire.tick(seconds=LEASE_SECONDS - 1)
-    bob.say(Ping(1))
+    listen(wire, bob, LEASE_SECONDS - 1)
     assert codes(wire.connect("mallory", nick="alice")) == ["nick_taken"]
     wire.tick(seconds=2)
     assert bob.hear(Presence) == [Presence("alice", "left", "the connection was lost")]
@@ -415,11 +428,29 @@ def test_a_client_that_comes_back_within_its_lease_is_resumed(wire):
 
 def test_a_silent_connection_is_taken_for_lost(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
-    wire.tick(seconds=LEASE_SECONDS - 1)
+    wire.tick(seconds=SILENCE_SECONDS - 1)
     bob.say(Ping(1))
     wire.tick(seconds=2)
     assert bob.hear(Presence) == [Presence("alice", "lost")]
     assert alice.peer.gone
+
+
+def test_a_broker_that_was_stopped_looks_for_signs_of_life_before_it_believes_in_silence(wire):
+    """As after SIGSTOP: what came meanwhile is read only now, and of some there may be more to read."""
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    wire.now += 10 * LEASE_SECONDS
+    wire.tick()
+    assert not alice.peer.gone
+    bob.say(Ping(1))
+    wire.tick(seconds=LATE_SECONDS + 1)
+    assert alice.peer.gone
+    assert not bob.peer.gone
+
+
+def test_the_control_of_that(wire, monkeypatch):
+    monkeypatch.setattr(core, "LATE_SECONDS", inf)
+    with pytest.raises(AssertionError):
+        test_a_broker_that_was_stopped_looks_for_signs_of_life_before_it_believes_in_silence(wire)
 
 
 def test_after_a_broker_restart_nicks_wait_for_their_clients_and_no_longer_than_a_lease(wire):
@@ -428,8 +459,7 @@ def test_after_a_broker_restart_nicks_wait_for_their_clients_and_no_longer_than_
     assert codes(wire.connect("mallory", nick="alice")) == ["nick_taken"]
     bob = wire.connect("bob")
     assert bob.hear(Welcome)[0].resumed
-    wire.tick(seconds=LEASE_SECONDS - 1)
-    bob.say(Ping(1))
+    listen(wire, bob, LEASE_SECONDS - 1)
     wire.tick(seconds=2)
     assert bob.hear(Presence) == [Presence("alice", "left", "did not come back")]
 
@@ -864,7 +894,6 @@ def test_a_leaver_is_released_once_the_log_can_be_written_again(wire):
     alice.say(Bye())
     wire.log.broken = False
     bob.hear()
-    wire.tick(seconds=LEASE_SECONDS - 1)
-    bob.say(Ping(1))
+    listen(wire, bob, LEASE_SECONDS - 1)
     wire.tick(seconds=2)
     assert [event.what for event in bob.hear(Presence)] == ["left"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker import core, feeding, log, recall, requests
+from broker import backlog, core, feeding, log, outbound, recall, requests
 from messages import (
     BATCH_COMMANDS,
     LEASE_SECONDS,
@@ -167,6 +167,58 @@ def test_answers_for_one_who_does_not_read_are_bounded(wire, monkeypatch):
     assert bob.peer.gone
 
 
+def test_who_reads_nothing_costs_one_small_frame_now_and_then(wire, monkeypatch):
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.full = True
+    for n in range(1, 101):
+        alice.say(Post(n, "@bob", "x" * 1000))
+    tried, looked = [], []
+    choked, portion = wire.core.choked, feeding.portion
+    monkeypatch.setattr(wire.core, "choked", lambda peer, now: tried.append(now) or choked(peer, now))
+    monkeypatch.setattr(feeding, "portion", lambda *arguments: looked.append(1) or portion(*arguments))
+    for _ in range(100):
+        wire.tick(seconds=0.1)
+    assert len(tried) <= 15
+    assert not looked
+    bob.full = False
+    wire.tick(seconds=backlog.LAST_PAUSE)
+    assert len(bodies(bob)) == 100
+
+
+def test_what_is_too_large_for_one_frame_comes_in_several_and_goes_on_where_it_was_refused(wire, monkeypatch):
+    monkeypatch.setattr(outbound, "FRAME_BYTES", 1000)
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.hear()
+    heard = []
+    bob.room = 3
+    alice.put(*(Post(n, "@bob", f"{n} " + "x" * 100) for n in range(1, 101)))
+    bob.put(*(Who(n) for n in range(1, 51)))
+    while events := bob.hear() or (wire.tick(seconds=1) or bob.hear()):
+        heard += events
+        assert len(bob.inbox) <= 3
+        bob.full = False
+        wire.tick()
+    assert [int(event.body.split()[0]) for event in heard if isinstance(event, Message)] == list(range(1, 101))
+    assert [event.number for event in heard if isinstance(event, Roster)] == list(range(1, 51))
+
+
+def test_what_waits_for_one_connection_is_looked_at_once(wire, monkeypatch):
+    """However much it is: thousands of commands, each of which must be decided before the next is looked at."""
+    handled, weighed = [], []
+    handle, weight = requests.handle, backlog._weight
+    monkeypatch.setattr(requests, "handle", lambda *arguments: handled.append(1) or handle(*arguments))
+    monkeypatch.setattr(backlog, "_weight", lambda command: weighed.append(1) or weight(command))
+    alice = wire.connect("alice")
+    handled.clear()
+    commands = [(Join if n % 2 else Leave)(n, "#room") for n in range(1, 2001)]
+    for start in range(0, 2000, 1000):
+        alice.put(*commands[start : start + 1000])
+    wire.tick()
+    assert len(alice.hear(Accepted)) == 2000
+    assert len(handled) == 2000
+    assert len(weighed) == 1999
+
+
 # --- the cursor of one who does not read -----------------------------------------------------------------------------
 
 
@@ -188,8 +240,9 @@ def test_answers_that_are_not_taken_move_no_cursor(wire):
 
 def test_the_control_of_that(wire, monkeypatch):
     def skip(self, peer, now):
-        self._behind[peer.session] = None
-        peer.session.live, peer.session.cursor = False, self.tick_head
+        self.out.take_back(peer)
+        self.backlog.refused(peer, now)
+        peer.session.live, peer.session.cursor = False, self.log.head
 
     monkeypatch.setattr(core.Core, "choked", skip)
     with pytest.raises(AssertionError):
@@ -202,8 +255,8 @@ def test_presence_that_was_not_taken_comes_without_being_asked_for(wire):
     bob.full = True
     wire.connect("carol")
     bob.full = False
-    assert wire.core.deadline(wire.now) <= wire.now + feeding.RETRY_SECONDS
-    wire.tick(seconds=feeding.RETRY_SECONDS)
+    assert wire.core.deadline(wire.now) <= wire.now + backlog.FIRST_PAUSE
+    wire.tick(seconds=backlog.FIRST_PAUSE)
     assert bob.hear() == [Presence("carol", "joined")]
 
 

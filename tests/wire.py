@@ -5,6 +5,8 @@ Everything goes through the real codec, so that a test speaks and hears exactly 
 
 from __future__ import annotations
 
+import sys
+
 from broker.core import Core
 from broker.log import Log, LogError, Segment
 from broker.sessions import Peer
@@ -65,7 +67,13 @@ class Wire:
         return remote
 
     def tick(self, *, seconds: float = 0.0) -> None:
-        """Let time pass and run ticks until nothing is due."""
+        """Let time pass, a second at a time, and run ticks until nothing is due."""
+        while seconds > 1:
+            seconds -= 1
+            self._pass(1)
+        self._pass(seconds)
+
+    def _pass(self, seconds: float) -> None:
         self.now += seconds
         while True:
             self.core.tick(self.now, EPOCH + int(self.now * 1000))
@@ -73,10 +81,9 @@ class Wire:
                 remote = next((remote for remote in self.peers if remote.peer is peer), None)
                 if remote is not None and remote.full:
                     self.core.choked(peer, self.now)
-                else:
-                    if remote is not None and not remote.broken:
-                        remote.inbox.append(frame)
-                    peer.answers.clear()
+                elif remote is not None and not remote.broken:
+                    remote.inbox.append(frame)
+                    remote.full = len(remote.inbox) >= remote.room
             self.core.end_tick()
             for peer in self.core.cut:
                 self.core.close(peer, self.now)
@@ -94,6 +101,7 @@ class Remote:
         self.peer = peer
         self.inbox: list[bytes] = []
         self.full = False  # takes no frame, as a client that stopped reading
+        self.room = sys.maxsize  # so many frames make it full
         self.broken = False
 
     def put(self, *commands) -> None:
