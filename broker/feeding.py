@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tried again after this
 FEED_ENTRIES = 5_000  # entries looked at in one tick, for all sessions together: some milliseconds
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
-PORTION_SIZE = 64 * 1024  # and characters of their bodies; portions are not shared, and dozens wait for each session
+PORTION_SIZE = 16 * 1024  # and characters of their bodies: SEND_HWM portions wait for each session, and are not shared
 RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
 
 

@@ -59,7 +59,7 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     entries: list[AnyEntry] = []
     if account is None or not account.nick:
         if peer.key in core.arriving:  # another device of this account has just asked for a nick; one counts for both
-            core.postpone(peer, command)
+            core.backlog.postpone(peer, command)
             return
         try:
             check_nick(command.nick)

@@ -1,7 +1,7 @@
 """What goes out at the end of a tick: a frame per session, and the same bytes for sessions that get the same events.
 
 Deliveries are gathered in *runs*: consecutive events for one audience. A session notes only the indices of its runs, so
-a burst to a room of a thousand costs a thousand small appends and one encoding. What is larger than FRAME_BYTES goes
+a burst to a room of a thousand costs a thousand small appends and one encoding. What is larger than PART_BYTES goes
 out in several frames: queues to connections are bounded in frames, and so in bytes too. No I/O and no rules.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from messages import FRAME_BYTES, AnyEvent, encode_events
+from messages import AnyEvent, encode_events
 
 from .sessions import Peer, Session
+
+PART_BYTES = 64 * 1024  # of one frame, unless it is a single event: with SEND_HWM the bound of a connection's queue
 
 
 class Outbound:
@@ -114,9 +116,9 @@ class Outbound:
 
 
 def split(events: list[AnyEvent]) -> list[tuple[bytes, int]]:
-    """Encode events as frames of at most FRAME_BYTES, or one event; beside each how many it holds."""
+    """Encode events as frames of at most PART_BYTES, or one event; beside each how many it holds."""
     frame = encode_events(events)
-    if len(frame) <= FRAME_BYTES or len(events) == 1:
+    if len(frame) <= PART_BYTES or len(events) == 1:
         return [(frame, len(events))]
-    some = max(1, len(events) * FRAME_BYTES // len(frame))  # as many as fit when all are alike
+    some = max(1, len(events) * PART_BYTES // len(frame))  # as many as fit when all are alike
     return [part for start in range(0, len(events), some) for part in split(events[start : start + some])]

@@ -22,7 +22,7 @@ from messages import FRAME_BYTES
 from .keys import KeyPair
 
 ZAP_DOMAIN = b"confab"
-SEND_HWM = 32  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
+SEND_HWM = 128  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
 RECEIVE_HWM = 64  # frames of one connection that wait for the broker; then the kernel, and then the client, holds them
 CURVE_BYTES = 33  # what encryption adds to a frame; libzmq's limit counts them
 BACKLOG = 4096  # connections the kernel holds while a crowd comes back

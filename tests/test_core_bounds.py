@@ -186,7 +186,7 @@ def test_who_reads_nothing_costs_one_small_frame_now_and_then(wire, monkeypatch)
 
 
 def test_what_is_too_large_for_one_frame_comes_in_several_and_goes_on_where_it_was_refused(wire, monkeypatch):
-    monkeypatch.setattr(outbound, "FRAME_BYTES", 1000)
+    monkeypatch.setattr(outbound, "PART_BYTES", 1000)
     alice, bob = wire.connect("alice"), wire.connect("bob")
     bob.hear()
     heard = []

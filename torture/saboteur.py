@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from broker import log
+from broker import log, sockets
 from broker.cli import main
 from broker.core import Core
 from broker.entries import AnyEntry
@@ -70,11 +70,17 @@ def drop_what_does_not_fit() -> None:
     Core.choked = forget  # type: ignore[method-assign]
 
 
+def keep_everything() -> None:
+    """Let frames wait without a bound for a connection that does not read."""
+    sockets.SEND_HWM = 0
+
+
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "commit-first": acknowledge_first,
     "fsync": no_sync,
     "disk-errors": swallow_errors,
     "cursors": drop_what_does_not_fit,
+    "high-water-mark": keep_everything,
 }
 
 if __name__ == "__main__":
