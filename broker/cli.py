@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from messages import (
     DEFAULT_ENDPOINT,
@@ -25,6 +26,9 @@ from messages import (
 
 from . import __version__
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .notes import Reporter
 
 EXIT_FAILED = 1
 LEAST_SIZE = 16 * 1024 * 1024  # bytes of the log that may be asked to be kept
@@ -208,7 +212,7 @@ def _run(settings: Settings) -> int:
     from .index import Index
     from .keys import load_or_make
     from .log import Log
-    from .notes import reporter
+    from .notes import Reporter
     from .retention import Retention
     from .server import Server
     from .sockets import Sockets
@@ -228,11 +232,12 @@ def _run(settings: Settings) -> int:
         )
         sockets = Sockets(keys, settings.bind)
         try:
-            retention = Retention(days=settings.keep_days, size=settings.keep_size)
-            server = Server(core, sockets, reporter(settings.log_format), retention)
             folder.publish(keys.public, sockets.endpoints)
-            _banner(settings, [Address(endpoint, keys.public) for endpoint in sockets.endpoints])
-            server.run()
+            report = Reporter(settings.log_format)
+            _banner(settings, report, [Address(endpoint, keys.public) for endpoint in sockets.endpoints])
+            retention = Retention(days=settings.keep_days, size=settings.keep_size)
+            Server(core, sockets, report, retention).run()
+            report.close()
         finally:
             sockets.close()
         core.store_snapshot()
@@ -243,14 +248,14 @@ def _run(settings: Settings) -> int:
     return 0
 
 
-def _banner(settings: Settings, listening: list[Address]) -> None:
+def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> None:
     """Say where the broker is and how to reach it."""
     invites = [Address(_reachable(address.endpoint), address.key).invite for address in listening]
     if settings.log_format == "json":
-        from .notes import Note, reporter
+        from .notes import Note
 
         endpoints = [address.endpoint for address in listening]
-        reporter("json")(Note("listening", {"on": endpoints, "invites": invites, "data": str(settings.home.broker)}))
+        report(Note("listening", {"on": endpoints, "invites": invites, "data": str(settings.home.broker)}))
         return
     from rich.console import Console
     from rich.panel import Panel

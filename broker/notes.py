@@ -1,21 +1,27 @@
 """What happened, for the broker's own log: one event a line, for people or as JSON. Never a private text.
 
-The core collects notes; the server prints them with a Reporter. Text in a note may come from anyone, so it is made
-harmless here, on every path to the screen.
+The core collects notes; the server hands them to a Reporter. Text in a note may come from anyone, so it is made
+harmless here, on every path to the screen. Whoever reads our log may stop reading, go away, or have a full disk: a
+thread writes, what does not fit is counted, and the chat goes on.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from functools import partial
+from typing import IO, Literal
 
 from messages import harmless
+
+MAX_WAITING = 1024 * 1024  # bytes of lines that wait for whoever reads them; what comes behind is counted instead
+LAST_SECONDS = 1.0  # at the end, for the last lines to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +47,73 @@ _PHRASES = {
 _STYLES = {"joined": "32", "back": "32", "left": "33", "lost": "33", "refused": "31", "log": "1;31"}
 
 
-def reporter(form: str, stream: IO[str] | None = None) -> Callable[[Note], None]:
-    """The function that prints notes in the form 'text' or 'json'."""
-    out = stream or sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace")  # whatever people say and the terminal cannot show
-    colour = form == "text" and out.isatty()
+class Reporter:
+    """Prints notes in the form 'text' or 'json', and never waits for whoever reads them."""
 
-    def text(note: Note) -> None:
-        clock = time.strftime("%H:%M:%S")
-        what = f"\x1b[{_STYLES.get(note.what, '36')}m{note.what:<12}\x1b[0m" if colour else f"{note.what:<12}"
-        said = " ".join(_phrase(name, value) for name, value in note.fields.items() if value not in ("", None))
-        _write(f"{clock}  {what}  {said}", out)
+    def __init__(self, form: Literal["text", "json"], stream: IO[str] | None = None) -> None:
+        out = stream or sys.stdout
+        colour = form == "text" and out.isatty()
+        self._line = partial(_text, colour=colour) if form == "text" else _json
+        self._descriptor = out.fileno()  # not through Python's buffer, whose lock the end of the process waits for
+        self._lines: deque[bytes] = deque()
+        self._size = 0  # bytes of those
+        self._missed = 0  # lines that nobody read in time
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
 
-    def as_json(note: Note) -> None:
-        line = {"at": round(time.time(), 3), "event": note.what, **note.fields}
-        _write(json.dumps(line, ensure_ascii=True), out)
+    def __call__(self, note: Note) -> None:
+        """Print one note, soon."""
+        line = f"{self._line(note)}\n".encode(errors="backslashreplace")
+        with self._changed:
+            if self._size > MAX_WAITING or self._missed:  # those that are missing stand where they are missing
+                self._missed += 1
+            else:
+                self._lines.append(line)
+                self._size += len(line)
+            self._changed.notify()
 
-    return as_json if form == "json" else text
+    def close(self) -> None:
+        """Print what is left, as far as somebody reads it at once."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(LAST_SECONDS)
+
+    def _write_all(self) -> None:
+        while lines := self._take():
+            try:
+                while lines:
+                    lines = lines[os.write(self._descriptor, lines) :]
+            except BrokenPipeError:  # nobody will read any more
+                return
+            except OSError:  # a full disk: these lines are lost
+                continue
+
+    def _take(self) -> bytes:
+        """Wait for lines and take them all; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._missed or self._closed)
+            if not self._lines and self._missed:
+                note = Note("log", {"text": f"{self._missed:,} lines were not written: nobody read them."})
+                self._missed = 0
+                return f"{self._line(note)}\n".encode()
+            lines = b"".join(self._lines)
+            self._lines.clear()
+            self._size = 0
+            return lines
 
 
-def _write(line: str, out: IO[str]) -> None:
-    """Print one line. Whoever reads our log may go away, or have a full disk: the chat goes on without."""
-    try:
-        print(line, file=out, flush=True)
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, out.fileno())  # from now on, and for Python's own flush at the end
-        os.close(nowhere)
-    except OSError:
-        return  # this line is lost
+def _text(note: Note, *, colour: bool) -> str:
+    clock = time.strftime("%H:%M:%S")
+    what = f"\x1b[{_STYLES.get(note.what, '36')}m{note.what:<12}\x1b[0m" if colour else f"{note.what:<12}"
+    said = " ".join(_phrase(name, value) for name, value in note.fields.items() if value not in ("", None))
+    return f"{clock}  {what}  {said}"
+
+
+def _json(note: Note) -> str:
+    return json.dumps({"at": round(time.time(), 3), "event": note.what, **note.fields}, ensure_ascii=True)
 
 
 def _phrase(name: str, value: object) -> str:

@@ -418,6 +418,28 @@ def test_when_nobody_reads_its_log_any_more_the_chat_goes_on(tmp_path):
         process.stderr.close()
 
 
+def test_when_the_reader_of_its_log_stops_reading_the_chat_goes_on_and_lines_are_counted(tmp_path):
+    """Each message to nobody is a line of the log, up to some hundreds in a tick: more than the pipe and we keep."""
+    process = start("--data", tmp_path, "--bind", free_endpoint(), "--log-format", "json")
+    try:
+        with Dealer(json.loads(process.stdout.readline())["invites"][0]) as dealer:
+            assert isinstance(dealer.hello(), Welcome)
+            for start_ in range(1, 30 * 1000, 1000):
+                dealer.put(*(Post(number, f"@nobody{'x' * 100}", "?") for number in range(start_, start_ + 1000)))
+                dealer.barrier()
+            process.send_signal(signal.SIGTERM)
+            lines = [json.loads(line) for line in process.stdout]
+        assert process.wait(DEADLINE) == 0
+        [missed] = [line["text"] for line in lines if "lines were not written" in line.get("text", "")]
+        assert int(missed.split()[0].replace(",", "")) > 1000
+        assert lines[-1]["event"] == "down" or lines[-1]["text"] == missed
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+        process.stdout.close()
+        process.stderr.close()
+
+
 # --- admins ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 Nothing may be lost, shown twice or out of order, and nobody's connection or nick may end: leases, retries and order do
 not depend on that clock. In the control libfaketime moves the monotonic clock along, so that a lease is as good as one
-on the wall clock.
+on the wall clock, and the broker does not look twice after a jump.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def campaign(library: str, scale: Scale, *, monotonic: bool) -> tuple[Verdict, l
             "FAKETIME_DONT_FAKE_MONOTONIC": str(int(not monotonic)),
         }
         wrap = ["env", *(f"{name}={value}" for name, value in settings.items())]
-        broker = Broker(home, endpoint(), wrap=wrap)
+        broker = Broker(home, endpoint(), sabotage="late-looks" if monotonic else "", wrap=wrap)
         broker.ready()
         people = [Person("ann", "ann/desk", ("*", "@ben")), Person("ben", "ben/desk", ("#general",))]
         crews = Crews(home, [people])

@@ -1,8 +1,7 @@
 """Row: connections are cut, or go half dead without anybody being told, each through a proxy of its own (see `proxy`).
 
-Every client speaks and listens all the time. A cut is noticed when the client opens its next connection. The client
-hears within SILENCE_SECONDS that nothing comes any more; when only its own words are swallowed, the broker has to
-notice, after LEASE_SECONDS.
+Every client speaks and listens all the time. A cut is noticed when the client opens its next connection, within two
+heartbeats. The client notices that nothing comes any more; when only its own words are swallowed, the broker has to.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from messages import LEASE_SECONDS, PING_SECONDS, SILENCE_SECONDS, Address, Local, find_home, parse_key
+from messages import PING_SECONDS, SILENCE_SECONDS, Address, Local, find_home, parse_key
 
 from .brokers import Broker, broken, endpoint, folder, stored
 from .checker import Verdict
@@ -28,8 +27,8 @@ CUTS = {"full": 25, "short": 2}  # of each client
 SUDDEN: tuple[Kind, ...] = ("reset", "close")
 SUDDEN_SHARE = 0.6
 HALF_DEAD: dict[str, tuple[Kind, ...]] = {"full": ("deaf", "mute", "dead"), "short": ("mute", "dead")}
-HEARTBEAT = {"full": (PING_SECONDS, SILENCE_SECONDS), "short": (0.3, 0.75)}
-LIMIT = {"full": LEASE_SECONDS + 5.0, "short": 5.0}  # seconds until a cut must be noticed
+HEARTBEAT = {"full": (PING_SECONDS, SILENCE_SECONDS), "short": (0.3, 0.6)}
+LIMIT = {"full": SILENCE_SECONDS + 2.0, "short": 5.0}  # seconds until a cut must be noticed; a busy machine is slack
 FOREVER = 1e6  # more milliseconds than these overflow a poll
 
 
@@ -72,7 +71,7 @@ def campaign(
             crews = Crews(home, [crew[::2], crew[1::2]])
             try:
                 crews.begin()
-                limit = SILENCE_SECONDS + 5 if control and scale == "full" else 1.2 if control else LIMIT[scale]
+                limit = SILENCE_SECONDS + 2 if control and scale == "full" else 1.2 if control else LIMIT[scale]
                 half_dead: tuple[Kind, ...] = ("dead",) if control else HALF_DEAD[scale]
                 _cut_all(found, proxies, cuts, half_dead, 0.0 if control else SUDDEN_SHARE, limit)
                 if not control:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from math import inf
 
-from broker import log, sockets
+from broker import core, log, sockets
 from broker.cli import main
 from broker.core import Core
 from broker.entries import AnyEntry
@@ -61,6 +62,22 @@ def swallow_errors() -> None:
     Log.append = cheerful  # type: ignore[method-assign]
 
 
+def checkpoint_often() -> None:
+    """No safeguard less: have SQLite checkpoint after a few pages, as it does after many in life."""
+    prepare = Log._prepare
+
+    def eager(self: Log) -> None:
+        prepare(self)
+        self._db.execute("PRAGMA wal_autocheckpoint=20")
+
+    Log._prepare = eager  # type: ignore[method-assign]
+
+
+def look_late() -> None:
+    """Believe in silence however late the look at it comes."""
+    core.LATE_SECONDS = inf
+
+
 def drop_what_does_not_fit() -> None:
     """Forget the frame that a connection did not take, as a socket does by itself."""
 
@@ -80,9 +97,12 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "fsync": no_sync,
     "disk-errors": swallow_errors,
     "cursors": drop_what_does_not_fit,
+    "checkpoints": checkpoint_often,
+    "late-looks": look_late,
     "high-water-mark": keep_everything,
 }
 
 if __name__ == "__main__":
-    SAFEGUARDS[sys.argv[1]]()
+    for name in sys.argv[1].split(","):
+        SAFEGUARDS[name]()
     sys.exit(main(sys.argv[2:]))

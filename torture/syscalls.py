@@ -1,8 +1,9 @@
 """Row: SIGKILL in place of the N-th write, truncation or fsync of the log's files, for N through a broker's whole life.
 
 strace delivers the signal at the entrance of the system call, which is never carried out. Each broker starts on an
-empty folder, commits a few lone messages and a burst that makes SQLite checkpoint, and shuts down; where it dies on the
-way a second one goes on, and the client with it.
+empty folder, commits lone messages and bursts with checkpoints between them, folds its index, and shuts down; where it
+dies on the way a second one goes on, and the client with it. SQLite is told to checkpoint after 20 pages instead of
+1000, so that a life has a few hundred calls of every kind, and each of them is tried.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,12 +25,14 @@ from .checker import Eye, Said, Verdict, judge
 from .result import Result, Scale
 
 CALLS = "write,pwrite64,pwritev,fdatasync,fsync,ftruncate,unlink"
-POINTS = {"full": 400, "short": 3}
-CONTROL_POINTS = {"full": 10, "short": 2}
-# Messages said together; the longer burst is above the 1000 pages at which SQLite checkpoints.
-GROUPS: dict[Scale, tuple[int, ...]] = {"full": (1, 1, 1, 90, 1, 1), "short": (1, 1, 3, 1)}
-LARGE = 60_000  # characters of each message of the burst
+POINTS = {"full": 100_000, "short": 3}  # at the most
+CONTROL_POINTS = {"full": 20, "short": 2}
+GROUPS: dict[Scale, tuple[int, ...]] = {"full": (1, 1, 1, 4, 1, 4, 1), "short": (1, 1, 3, 1)}  # said together
+LARGE = 20_000  # characters of each message of a burst: two bursts are two checkpoints
+SMALL_CHECKPOINTS = "checkpoints"  # what `saboteur` calls them
 ANSWER_SECONDS = 20.0
+FILES = ("log.db", "log.db-wal", "log.db-journal", "index.db", "index.db-wal", "index.db-journal")
+PARALLEL = 2  # lives at a time
 
 
 def run(scale: Scale) -> Result:
@@ -36,35 +40,39 @@ def run(scale: Scale) -> Result:
     if not shutil.which("strace"):
         raise TortureError("There is no strace here (Debian: apt install strace).")
     total = calls(scale)
-    problems: list[str] = []
-    hits = acknowledged = lost = 0
     chosen = points(total, POINTS[scale])
-    for number in chosen:
-        life = Life(number, scale)
-        verdict = life.live()
-        hits += life.killed
-        acknowledged += verdict.acknowledged
-        problems += [f"at call {number}: {each}" for each in [*verdict.examples, *life.problems]]
-    for number in points(total, CONTROL_POINTS[scale]):
-        lost += Life(number, scale, "commit-first").live().faults
+    found = live_all(chosen, scale)
+    tried = [number for number, (life, _) in zip(chosen, found, strict=True) if life.killed]
+    control = sum(
+        verdict.faults for _, verdict in live_all(points(total, CONTROL_POINTS[scale]), scale, "commit-first")
+    )
     return Result(
         test="SIGKILL at the N-th write or fsync of the log",
-        trials=hits,
+        trials=len(tried),
         of="kills",
-        figures=f"a life from first start to shutdown makes some {total} such calls; {len(chosen)} were tried; "
-        f"{acknowledged:,} acknowledged.",
-        control=f"acknowledge before the commit, {CONTROL_POINTS[scale]} points: {lost} faults",
-        control_red=lost > 0,
-        problems=problems,
+        figures=f"a life from first start to shutdown makes some {total} such calls; the broker was killed at "
+        f"{len(tried)} of {len(chosen)} tried, the last one {max(tried, default=0)}; "
+        f"{sum(verdict.acknowledged for _, verdict in found):,} acknowledged.",
+        control=f"acknowledge before the commit, {CONTROL_POINTS[scale]} points: {control} faults",
+        control_red=control > 0,
+        problems=[
+            f"at call {life.number}: {each}" for life, verdict in found for each in [*verdict.examples, *life.problems]
+        ],
     )
 
 
+def live_all(numbers: list[int], scale: Scale, sabotage: str = "") -> list[tuple[Life, Verdict]]:
+    """Live one life for each number, some at a time."""
+    lives = [Life(number, scale, sabotage) for number in numbers]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(zip(lives, pool.map(Life.live, lives), strict=True))
+
+
 def points(total: int, wanted: int) -> list[int]:
-    """Every call of the start, of the lone commits and of the shutdown, and as many as fit of the burst between."""
-    edge = min(wanted // 3, total // 2)
-    middle = wanted - 2 * edge
-    step = max(1, (total - 2 * edge) // max(1, middle))
-    return sorted({*range(1, edge + 1), *range(edge + 1, total - edge, step), *range(total - edge + 1, total + 1)})
+    """Every call, and some more since no two lives are quite alike; or so many of them, evenly spread."""
+    if wanted > total:
+        return list(range(1, total + total // 20 + 1))
+    return sorted({1 + (total - 1) * each // max(1, wanted - 1) for each in range(wanted)})
 
 
 def calls(scale: Scale) -> int:
@@ -90,7 +98,8 @@ class Life:
         """From the first start to the last shutdown."""
         with folder() as place:
             self._home, self._bind = place / "home", endpoint()
-            self._broker = Broker(self._home, self._bind, sabotage=self.sabotage, wrap=self._strace())
+            changed = ",".join(filter(None, (SMALL_CHECKPOINTS, self.sabotage)))
+            self._broker = Broker(self._home, self._bind, sabotage=changed, wrap=self._strace())
             try:
                 self._broker.ready(must=False)
                 self._go_on()
@@ -104,7 +113,7 @@ class Life:
 
     def _strace(self) -> list[str]:
         data = find_home(self._home).broker
-        paths = [part for name in ("log.db", "log.db-wal", "log.db-journal") for part in ("-P", str(data / name))]
+        paths = [part for name in FILES for part in ("-P", str(data / name))]
         inject = ["-e", f"inject={CALLS}:signal=KILL:when={self.number}"] if self.number else []
         return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-e", f"trace={CALLS}", *inject, *paths]
 
@@ -130,12 +139,13 @@ class Life:
         except subprocess.TimeoutExpired:
             self.problems.append("It did not end when told to.")
             self._broker.kill()
-        self.killed |= self._broker.process.returncode < 0
-        self._broker = Broker(self._home, self._bind)
         eye = Eye("ann/desk", "ann")
-        if not self._broker.ready(must=False):
-            self.problems.append(f"It did not start again: {self._broker.notes()}")
-            return eye
+        if self._broker.process.returncode < 0:  # at its end: the next one has to say the rest
+            self.killed = True
+            self._broker = Broker(self._home, self._bind)
+            if not self._broker.ready(must=False):
+                self.problems.append(f"It did not start again: {self._broker.notes()}")
+                return eye
         expected = len(self.said)
         for message in ann.messages(timeout=3.0):
             eye.shown.append((message.seq, message.body))
