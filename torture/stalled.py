@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
@@ -43,14 +43,14 @@ from .brokers import Broker, endpoint, folder
 from .result import Result, Scale
 
 READERS = {"full": 100, "short": 4}
-MESSAGES = {"full": 1_000_000, "short": 100_000}
-ALONE = {"full": 100_000, "short": 20_000}  # messages without those readers, for comparison
-CONTROL_MESSAGES = {"full": 60_000, "short": 100_000}  # memory has no bound then: not a million
-BODY = b"x" * 100
+MESSAGES = {"full": 1_000_000, "short": 30_000}
+ALONE = {"full": 100_000, "short": 10_000}  # messages without those readers, for comparison
+CONTROL_MESSAGES = {"full": 60_000, "short": 30_000}  # memory has no bound then: not a million
+BODY = {"full": b"x" * 100, "short": b"x" * 700}  # the kernel keeps some megabytes for each reader
 BATCH = 10  # messages in a frame: small ticks, so that many frames wait
 PACE = {"full": 10_000, "short": 25_000}  # messages a second
 WORKERS = 2
-MEMORY_BYTES = {"full": 256 * 2**20, "short": 40 * 2**20}  # that the broker may grow by
+MEMORY_BYTES = {"full": 256 * 2**20, "short": 30 * 2**20}  # that the broker may grow by
 SLOWER = 2.0  # times: how much later another client's answers may come
 NOISE_SECONDS = {"full": 0.0, "short": 0.1}  # a p99 of few answers on a busy machine says little
 ASK_SECONDS = 0.01  # between two questions of that client
@@ -81,8 +81,8 @@ def run(scale: Scale) -> Result:
         test="stalled readers",
         trials=READERS[scale],
         of="readers",
-        figures=f"{MESSAGES[scale]:,} messages of {len(BODY)} bytes passed each, {PACE[scale]:,} a second; the broker "
-        f"grew by {found.grown >> 20} MiB meanwhile, by {found.most >> 20} MiB at the most until all had caught up, "
+        figures=f"{MESSAGES[scale]:,} messages of {len(BODY[scale])} bytes passed each, {PACE[scale]:,} a second; the "
+        f"broker grew by {found.grown >> 20} MiB meanwhile, by {found.most >> 20} MiB at the most until all had caught up, "
         f"{found.took:.0f} s later; another's answers p99 {found.beside * 1e3:.1f} ms, under the same load without "
         f"those readers {found.alone * 1e3:.1f} ms.",
         control=f"no high-water mark, {CONTROL_MESSAGES[scale]:,} messages: grew by {control.grown >> 20} MiB",
@@ -98,7 +98,7 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
     stalling.set()
     with folder() as place, Broker(place / "home", bind := endpoint(), sabotage=sabotage) as broker:
         key = z85.encode(parse_key(_local(place / "home").key))
-        found.alone = _load(bind, key, ALONE[scale], PACE[scale], "first")
+        found.alone = _load(bind, key, scale, ALONE[scale], "first")
         each = READERS[scale] // WORKERS
         workers = [Worker(read_late, bind, key, n * each, each, messages, stalling) for n in range(WORKERS)]
         try:
@@ -106,7 +106,7 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
                 worker.value()
                 worker.go()
             before = _memory(broker)[0]
-            found.beside = _load(bind, key, messages, PACE[scale], "second")
+            found.beside = _load(bind, key, scale, messages, "second")
             found.grown = _memory(broker)[0] - before
             began = time.monotonic()
             stalling.clear()
@@ -135,10 +135,11 @@ def _memory(broker: Broker) -> tuple[int, int]:
     return int((process / "statm").read_text().split()[1]) * PAGE_BYTES, int(peak.split()[1]) * 1024
 
 
-def _load(bind: str, key: bytes, count: int, pace: int, name: str) -> float:
+def _load(bind: str, key: bytes, scale: Scale, count: int, name: str) -> float:
     """Post to everyone at a pace; returns the p99 of another client's answers meanwhile."""
+    pace = PACE[scale]
     with (
-        Worker(post, bind, key, f"{name}-post", count, pace) as posting,
+        Worker(post, bind, key, f"{name}-post", BODY[scale], count, pace) as posting,
         Worker(ask, bind, key, f"{name}-ask", count / pace) as asking,
     ):
         within = 3 * count / pace + 60
@@ -151,10 +152,10 @@ def _load(bind: str, key: bytes, count: int, pace: int, name: str) -> float:
         return p99
 
 
-def post(bind: str, key: bytes, nick: str, count: int, pace: int) -> Iterator[None]:
+def post(bind: str, key: bytes, nick: str, body: bytes, count: int, pace: int) -> Iterator[None]:
     """Post so many messages, so many a second; done when all are accepted."""
     socket = wire.welcomed(bind, key, [nick], feed=False)
-    frames = iter(wire.posts("*", BODY, count, BATCH))
+    frames = iter(wire.posts("*", body, count, BATCH))
     yield None
     began = time.monotonic()
     accepted = sent = 0
@@ -190,27 +191,32 @@ def read_late(bind: str, key: bytes, first: int, readers: int, count: int, stall
     sockets = [_reader(context, bind, key, f"reader{number}") for number in range(first, first + readers)]
     yield []
     problems: list[str] = []
-    while stalling.is_set():  # a sign of life now and then is all that they give
-        for socket in sockets:
-            socket.send(encode_commands([Ping(0)]))
-        time.sleep(PING_SECONDS)
     poller = zmq.Poller()
     state = {socket: [0, 0] for socket in sockets}  # how many, and the last sequence
+    pinged = time.monotonic()
+    while stalling.is_set():
+        pinged = _ping(state, pinged)  # all that they do
+        time.sleep(0.05)
     for socket in sockets:
         poller.register(socket, zmq.POLLIN)
-    pinged = time.monotonic()
     while state and (ready := poller.poll(int(QUIET_SECONDS * 1000))):
         for socket, _ in ready:
             problems += _take(decode_events(socket.recv()), state[socket])
             if state[socket][0] >= count:
                 poller.unregister(socket)
                 del state[socket]
-        if time.monotonic() > pinged + PING_SECONDS:
-            pinged = time.monotonic()
-            for socket in state:
-                socket.send(encode_commands([Ping(0)]))
+        pinged = _ping(state, pinged)
     problems += [f"a reader got {got} of {count}" for got, _ in state.values()]
     yield problems
+
+
+def _ping(sockets: Iterable[zmq.Socket[bytes]], before: float) -> float:
+    """Give a sign of life now and then; returns when that was last."""
+    if time.monotonic() < before + PING_SECONDS:
+        return before
+    for socket in sockets:
+        socket.send(encode_commands([Ping(0)]))
+    return time.monotonic()
 
 
 def _take(events: list[AnyEvent], state: list[int]) -> list[str]:
