@@ -82,8 +82,8 @@ def run(scale: Scale) -> Result:
         trials=READERS[scale],
         of="readers",
         figures=f"{MESSAGES[scale]:,} messages of {len(BODY[scale])} bytes passed each, {PACE[scale]:,} a second; the "
-        f"broker grew by {found.grown >> 20} MiB meanwhile, by {found.most >> 20} MiB at the most until all had caught up, "
-        f"{found.took:.0f} s later; another's answers p99 {found.beside * 1e3:.1f} ms, under the same load without "
+        f"broker grew by {found.grown >> 20} MiB meanwhile, by {found.most >> 20} MiB at the most until all had caught "
+        f"up, {found.took:.0f} s later; another's answers p99 {found.beside * 1e3:.1f} ms, under the same load without "
         f"those readers {found.alone * 1e3:.1f} ms.",
         control=f"no high-water mark, {CONTROL_MESSAGES[scale]:,} messages: grew by {control.grown >> 20} MiB",
         control_red=bool(control.problems),
