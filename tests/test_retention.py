@@ -10,6 +10,7 @@ import pytest
 from broker import feeding, upkeep
 from broker import index as index_module
 from broker import retention as retention_module
+from broker.backlog import LAST_PAUSE
 from broker.cli import main
 from broker.index import Index
 from broker.log import Log, LogError
@@ -288,7 +289,7 @@ def test_a_reader_that_takes_nothing_is_told_once_when_the_cut_overtook_it(wire)
     cut(wire, cursor + 5)
     wire.tick(seconds=0.06)
     bob.full = False
-    wire.tick(seconds=0.06)
+    wire.tick(seconds=LAST_PAUSE)
     events = bob.hear((Gap, Message))
     assert gaps(events) == [(cursor, cursor + 5)]
     assert [event.seq for event in events[1:]] == list(range(cursor + 6, cursor + 11))
