@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _admin(home, arguments.action, arguments.nick)
             case "verify":
                 return _verify(home)
+            case "repair":
+                return _repair(home)
             case "backup":
                 return _backup(home, arguments.file)
             case "restore":
@@ -108,12 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser(
         "verify", help="check the whole log against its chain of digests; exit 1 if it is broken"
     )
+    repair = commands.add_parser(
+        "repair", help="go on without the end of a log that verify calls lost; the damaged files are kept aside"
+    )
     backup = commands.add_parser("backup", help="copy log and key to a file, of one moment; the broker may be running")
     backup.add_argument("file", metavar="FILE", type=Path)
     restore = commands.add_parser("restore", help="put a backup into an empty home, after verifying it")
     restore.add_argument("file", metavar="FILE", type=Path)
     export = commands.add_parser("export", help="print every message, private ones too, as one JSON object a line")
-    for command in (admin, verify, backup, restore, export):
+    export.add_argument("--jsonl", action="store_true", help="say so: one JSON object a line is the only form there is")
+    for command in (admin, verify, repair, backup, restore, export):
         _add_data(command, argparse.SUPPRESS)  # so that it may stand behind the command too
     return parser
 
@@ -180,6 +186,16 @@ def _verify(home: Home) -> int:
         return 0
     print(f"confab-broker: {verdict.problem}", file=sys.stderr)
     return EXIT_FAILED
+
+
+def _repair(home: Home) -> int:
+    from . import upkeep
+
+    damage, head, kept = upkeep.repair(home)
+    print(f"{damage} The log ends at sequence {head} now.")
+    if kept:
+        print(f"The damaged files are kept as {' and '.join(map(str, kept))}.")
+    return 0
 
 
 def _backup(home: Home, file: Path) -> int:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from . import wal
 from .entries import AnyEntry
 from .state import Snapshot
 
@@ -85,6 +86,11 @@ class Log:
 
     def __init__(self, path: Path | str) -> None:
         """Open or create the log at `path` (':memory:' keeps it in memory). Raises LogError."""
+        if path != ":memory:" and (damage := wal.examine(Path(path))):
+            raise LogError(
+                f"{damage} {_readable(Path(path))} Nothing was changed. Restore a backup, or have "
+                "`confab-broker repair` go on with what can be read."
+            )
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             self._prepare()
@@ -285,6 +291,19 @@ class Log:
             _, (dropped, size) = self._cache.popitem(last=False)
             del self._firsts[dropped.last]
             self._cached_bytes -= size
+
+
+def _readable(path: Path) -> str:
+    try:
+        with wal.beside(path) as view, contextlib.closing(read_only(view)) as db:
+            return f"What was said behind sequence {newest(db)[0]} is lost."
+    except (sqlite3.Error, OSError, TypeError):
+        return "How far the log can be read is not known."
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, not even by moving a write-ahead log into the log when it is closed."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
 def newest(db: sqlite3.Connection) -> tuple[int, bytes]:

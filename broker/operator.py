@@ -69,15 +69,20 @@ def _append(folder: Folder, nick: str, admin: bool) -> None:
 
 
 def _ask_running(home: Home, command: AnyCommand) -> None:
-    local = msgspec.json.decode(home.local.read_bytes(), type=Local)
+    try:
+        local = msgspec.json.decode(home.local.read_bytes(), type=Local)
+        endpoint = local.endpoints[0]
+    except (OSError, msgspec.MsgspecError, IndexError) as error:
+        text = f"{home.local} does not say where the broker is: {error}. Restart the broker, which writes it anew."
+        raise OperatorError(text) from error
     keys = load_or_make(home.broker / "key.json")
     context = zmq.Context()
     dealer = context.socket(zmq.DEALER)
     try:
         dealer.linger = 0
         _identify(dealer, keys)
-        dealer.ipv6 = "[" in local.endpoints[0]
-        dealer.connect(local.endpoints[0])
+        dealer.ipv6 = "[" in endpoint
+        dealer.connect(endpoint)
         dealer.send(encode_commands([Hello(PROTOCOL, "operator", os.urandom(16), feed=False, quiet=True), command]))
         _await_answer(dealer)
     finally:

@@ -1,15 +1,19 @@
-"""Looking after a log from outside: verify, back up, restore, export. Runs beside a running broker, in its own process.
+"""Looking after a log from outside: verify, repair, back up, restore, export.
 
-Reads through a connection of its own, in one transaction, so that what it sees is one moment of the log. A backup is
-the log's file with the broker's key pair inside: all that a restore needs, and as secret as the key.
+All but repair and restore may run beside a running broker, in a process of their own. They read through a connection of
+their own, in one transaction, so that what they see is one moment of the log. A backup is the log's file with the
+broker's key pair inside: all that a restore needs, and as secret as the key.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
+import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +22,11 @@ import msgspec
 
 from messages import Home
 
+from . import wal
 from .entries import Announced, AnyEntry, Posted
 from .folder import Folder
 from .keys import KeyPair, load_or_make
-from .log import BASE, FORMAT, NEWEST, LogError, chain, newest, snapshot_in
+from .log import BASE, FORMAT, NEWEST, LogError, chain, newest, read_only, snapshot_in
 from .state import State
 
 _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
@@ -41,11 +46,27 @@ def verify(path: Path) -> Verdict:
     """Check every segment from the cut on: its digest, its place and its meaning; and the snapshots against the log."""
     verdict = Verdict()
     try:
-        with _reading(path) as db:
-            _verify(db, verdict)
-    except (LogError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        damage = _damage(path)
+        with contextlib.ExitStack() as stack:
+            view = stack.enter_context(wal.beside(path)) if damage else path
+            _verify(stack.enter_context(_reading(view, examined=True)), verdict)
+    except (LogError, OSError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         verdict.problem = f"Behind sequence {verdict.cut + verdict.entries} the log cannot be read: {error}"
+    if damage:
+        verdict.problem = f"{damage} {verdict.problem or f'Behind {verdict.cut + verdict.entries} it is lost.'}"
     return verdict
+
+
+def _damage(path: Path) -> str:
+    """What is known of damage in a write-ahead log that was left behind; empty while a broker is at work there."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError):
+            lock = stack.enter_context(path.with_name("lock").open("rb"))
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return ""
+        return wal.examine(path) if path.is_file() else ""
 
 
 def _verify(db: sqlite3.Connection, verdict: Verdict) -> None:
@@ -82,6 +103,47 @@ def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained
     return ""
 
 
+def repair(home: Home) -> tuple[str, int, list[Path]]:
+    """Go on without what is lost of the log's end: what was wrong, the head now, and where the damaged files are kept.
+
+    Raises LogError when there is nothing wrong with the end, or too much; FolderError.
+    """
+    folder = Folder(home)
+    path = folder.log_file
+    try:
+        damage = wal.examine(path)
+        kept = _keep_aside(path) if damage else []
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+            head = newest(db)[0]
+            damage = damage or _lost_end(db, head)
+            if not damage:
+                raise LogError("The end of the log is whole; `confab-broker verify` checks the rest.")
+            db.execute("DELETE FROM snapshot WHERE seq > ?", (head,))
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except (sqlite3.Error, OSError, TypeError) as error:
+        raise LogError(f"{path} cannot be repaired: {error}. Restore a backup.") from error
+    finally:
+        folder.close()
+    return damage, head, kept
+
+
+def _keep_aside(path: Path) -> list[Path]:
+    kept = []
+    for suffix in wal.SUFFIXES:
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            target = source.with_name(f"{source.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+            shutil.copy2(source, target)
+            _sync(target)
+            kept.append(target)
+    return kept
+
+
+def _lost_end(db: sqlite3.Connection, head: int) -> str:
+    [known] = db.execute("SELECT coalesce(max(seq), 0) FROM snapshot").fetchone()
+    return f"The log ends at {head}, but a snapshot knows {known}: the end of it is lost." if known > head else ""
+
+
 def backup(home: Home, target: Path) -> int:
     """Write a consistent copy of log and key to `target`; returns its head. Raises LogError and never overwrites."""
     keys = load_or_make(home.broker / "key.json")
@@ -89,20 +151,43 @@ def backup(home: Home, target: Path) -> int:
         raise LogError(f"{target} exists; a backup overwrites nothing.")
     draft = target.with_name(f"{target.name}.part")
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with _reading(home.broker / "log.db") as source, contextlib.closing(sqlite3.connect(draft)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, whole in itself
-            copy.execute("CREATE TABLE key (public BLOB NOT NULL, secret BLOB NOT NULL)")
-            copy.execute("INSERT INTO key VALUES (?, ?)", (keys.public, keys.secret))
-            copy.commit()
-            head, _ = newest(copy)
-        _sync(draft)
-        draft.rename(target)
+        with _drafting(draft):
+            if target.exists():
+                raise FileExistsError
+            with _reading(home.broker / "log.db") as source, contextlib.closing(sqlite3.connect(draft)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, whole in itself
+                copy.execute("CREATE TABLE key (public BLOB NOT NULL, secret BLOB NOT NULL)")
+                copy.execute("INSERT INTO key VALUES (?, ?)", (keys.public, keys.secret))
+                copy.commit()
+                head, _ = newest(copy)
+            _sync(draft)
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # fails when somebody was faster
+            draft.rename(target)
+            _sync(target.absolute().parent)
+    except FileExistsError as error:
+        raise LogError(f"{target} exists by now; a backup overwrites nothing.") from error
+    except BlockingIOError as error:
+        raise LogError(f"Another backup to {target} is being made.") from error
     except (sqlite3.Error, OSError) as error:
-        draft.unlink(missing_ok=True)
         raise LogError(f"The backup to {target} failed: {error}. Nothing was left there.") from error
     return head
+
+
+@contextlib.contextmanager
+def _drafting(draft: Path) -> Iterator[None]:
+    """An empty file of our own, gone afterwards; what a run that was killed left there is of no use to anyone."""
+    descriptor = os.open(draft, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.with_name(f"{draft.name}-journal").unlink(missing_ok=True)
+        os.truncate(descriptor, 0)
+        try:
+            yield
+        finally:
+            draft.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 def restore(home: Home, source: Path) -> Verdict:
@@ -127,6 +212,7 @@ def restore(home: Home, source: Path) -> Verdict:
 
 def _place(folder: Folder, source: Path) -> None:
     draft = folder.log_file.with_suffix(".part")
+    draft.unlink(missing_ok=True)  # of a run that was killed
     with _reading(source) as backup, contextlib.closing(sqlite3.connect(draft)) as copy:
         public, secret = backup.execute("SELECT public, secret FROM key").fetchone()
         backup.backup(copy)
@@ -158,13 +244,13 @@ def _line(seq: int, at: int, entry: Posted | Announced) -> str:
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+def _reading(path: Path, *, examined: bool = False) -> Iterator[sqlite3.Connection]:
     """One moment of a log, or of a backup of one."""
     if not path.is_file():
         raise LogError(f"There is no log {path}.")
-    with contextlib.closing(
-        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    ) as db:
+    if not examined and (damage := _damage(path)):
+        raise LogError(f"{damage} `confab-broker verify` and `repair` tell more.")
+    with contextlib.closing(read_only(path)) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
             raise LogError(f"{path} is of format {version}, this version reads {FORMAT}.")
@@ -173,5 +259,8 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

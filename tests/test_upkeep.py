@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker import upkeep
+from broker.cli import main
 from broker.folder import Folder
 from broker.keys import load_or_make
 from broker.log import Log, LogError
@@ -133,6 +134,29 @@ def test_nothing_is_overwritten(home, tmp_path):
     assert log_of(home).read_bytes() == before
 
 
+def test_a_second_backup_to_the_same_file_is_refused_however_close(home, tmp_path, monkeypatch):
+    copy, draft = tmp_path / "backup", tmp_path / "backup.part"
+    with upkeep._drafting(draft), pytest.raises(LogError, match="Another backup to"):
+        upkeep.backup(home, copy)
+    sync = upkeep._sync
+
+    def slow(path: Path) -> None:  # somebody else is faster while the draft is written
+        copy.write_text("theirs")
+        sync(path)
+
+    monkeypatch.setattr(upkeep, "_sync", slow)
+    with pytest.raises(LogError, match="overwrites nothing"):
+        upkeep.backup(home, copy)
+    assert copy.read_text() == "theirs"
+    assert not draft.exists()
+
+
+def test_what_a_killed_backup_left_there_is_in_nobodys_way(home, tmp_path):
+    (tmp_path / "backup.part").write_bytes(b"half a backup" * 1000)
+    assert upkeep.backup(home, tmp_path / "backup") == 40
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "home"]
+
+
 def test_a_broken_backup_is_not_restored(home, tmp_path):
     copy = tmp_path / "backup"
     upkeep.backup(home, copy)
@@ -140,6 +164,22 @@ def test_a_broken_backup_is_not_restored(home, tmp_path):
     with pytest.raises(LogError, match="nothing was restored"):
         upkeep.restore(Home(tmp_path / "elsewhere"), copy)
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"key": 1}', b'{"key": "x", "endpoints": []}', None])
+def test_a_damaged_note_of_where_the_broker_is_gives_a_sentence(home, capsys, content):
+    folder = Folder(home)
+    home.local.mkdir() if content is None else home.local.write_bytes(content)
+    assert main(["admin", "grant", "alice", "--data", str(home.path)]) == 1
+    error = capsys.readouterr().err
+    assert "does not say where the broker is" in error
+    assert "Restart the broker" in error
+    folder.close()
+
+
+def test_export_takes_the_name_of_its_only_form(home, capsys):
+    assert main(["export", "--jsonl", "--data", str(home.path)]) == 0
+    assert capsys.readouterr().out.splitlines() == list(upkeep.export(log_of(home)))
 
 
 def test_export_is_one_object_a_message(home):
