@@ -7,12 +7,14 @@ from messages import Gap, InvalidName, Person, Presence, RoomChange, RoomInfo, S
 from .client import Client
 from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
 from .model import (
+    CaughtUp,
     ClientEvent,
     Connected,
     Connecting,
     Disconnected,
     Dismissed,
     Message,
+    NotKept,
     Page,
     Refused,
     ServerClosed,
@@ -23,6 +25,7 @@ from .version import __version__
 
 __all__ = [
     "Broken",
+    "CaughtUp",
     "Client",
     "ClientError",
     "ClientEvent",
@@ -35,6 +38,7 @@ __all__ = [
     "InvalidName",
     "Message",
     "NotConfigured",
+    "NotKept",
     "OutboxFull",
     "Page",
     "Person",

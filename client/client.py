@@ -65,6 +65,11 @@ class Client:
     Raises InvalidName and NotConfigured at once and never waits for the network: what is sent before the connection
     is up goes out when it is. `quiet` keeps this session's coming and going from the others; `receive=False` asks
     the broker to deliver nothing (for scripts that only send).
+
+    `keep=True` (for a person's console) has a text that the broker has not answered yet, and the place up to which
+    messages were read, kept on disk. The next such client of this profile sends the one again, stored once however
+    this process ended, and goes on reading behind the other. A message counts as read when the next one is asked for.
+    A script should not use it: what its receipt called failed would go out with the next run.
     """
 
     def __init__(
@@ -75,11 +80,13 @@ class Client:
         home: str | os.PathLike[str] | None = None,
         receive: bool = True,
         quiet: bool = True,
+        keep: bool = False,
     ) -> None:
         check_nick(nick)
         place = find_home(home)
         address = find_broker(broker, place)
-        profile = open_profile(place.profile(nick))
+        keep_for = (address.key or address.endpoint.encode()) if keep else None
+        profile = open_profile(place.profile(nick), keep_for)
         try:
             self._connection = Connection(address, profile, nick, receive=receive, quiet=quiet)
         except BaseException:
@@ -111,6 +118,16 @@ class Client:
     def rooms(self) -> list[str]:
         """The rooms we are in."""
         return list(self._connection.session.rooms)
+
+    @property
+    def leftovers(self) -> list[Receipt]:
+        """With keep=True: the texts that an earlier run left unanswered. They go out again by themselves."""
+        return list(self._connection.session.leftovers)
+
+    @property
+    def kept_elsewhere(self) -> int:
+        """With keep=True: how many texts of other windows wait, which go out when as many windows are open again."""
+        return self._connection.kept_elsewhere
 
     def wait_connected(self, timeout: float | None = None) -> Connected:
         """Wait until the broker has welcomed us; raises Unreachable, or Rejected (nick taken, banned, version)."""
@@ -207,9 +224,16 @@ class Client:
         """Yield what happens around the messages; ends like messages(), and after Dismissed."""
         return self._each(Inbox.take_event, timeout)
 
-    def stream(self, timeout: float | None = None) -> Iterator[Message | ClientEvent]:
-        """Yield messages and events in the order in which they happened; ends like events()."""
-        return self._each(Inbox.take, timeout)
+    def stream(self, timeout: float | None = None, *, ahead: bool = False) -> Iterator[Message | ClientEvent]:
+        """Yield messages and events in the order in which they happened; ends like events().
+
+        With `ahead` a message does not count as read when the next one is asked for, but when mark_read says so.
+        """
+        return self._each(Inbox.take_ahead if ahead else Inbox.take, timeout)
+
+    def mark_read(self, message: Message) -> None:
+        """Everything up to this message was shown to the person."""
+        self._connection.mark_read(message.seq)
 
     def retry_as(self, nick: str) -> None:
         """After the broker refused our nick: ask for another, with the same profile and key."""

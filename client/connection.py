@@ -31,7 +31,8 @@ from messages import (
 from .errors import Broken, ClientError, Unreachable
 from .inbox import Inbox
 from .link import Link
-from .model import Connected
+from .model import Connected, NotKept
+from .outbox import Kept
 from .profile import Profile
 from .receipt import Numbered, Receipt
 from .session import Session, State
@@ -78,7 +79,12 @@ class Connection:
     """A session kept alive by a thread. All methods are for the user's threads, and thread-safe."""
 
     def __init__(self, address: Address, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
-        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet)
+        keeper = profile.keeper
+        kept = keeper.kept if keeper else None
+        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet, kept=kept)
+        self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
+        if keeper and keeper.problem:
+            self.session.inbox.put_event(NotKept(keeper.problem))
         self._address = address
         self._profile = profile
         self._lock = threading.RLock()  # guards the session and what follows; also held by a signal handler's send
@@ -130,12 +136,29 @@ class Connection:
         session = self.session
         with self._lock:
             item = take(session.inbox)
+            if session.wants_more or session.unsaved:
+                self._wake()
             if item is None:
                 found = self._changed.wait_for(lambda: take(session.inbox) or session.state is State.OVER, timeout)
                 item = None if isinstance(found, bool) else found
-            if session.wants_more:
-                self._wake()
         return item
+
+    def mark_read(self, seq: int) -> None:
+        """Everything up to this message was shown to the person."""
+        with self._lock:
+            self.session.mark_read(seq)
+            if self.session.unsaved:
+                self._wake()
+
+    @property
+    def kept_elsewhere(self) -> int:
+        """How many texts other slots keep, in which nobody runs."""
+        return self._profile.keeper.elsewhere if self._profile.keeper else 0
+
+    def keeps(self, receipt: Receipt) -> bool:
+        """Whether a text is on disk."""
+        with self._lock:
+            return 0 < receipt.place <= self._saved
 
     def retry_as(self, nick: str) -> None:
         """Ask the broker for another nick, soon."""
@@ -147,6 +170,7 @@ class Connection:
     def close(self, timeout: float) -> None:
         """End the session and the thread, waiting at most `timeout` seconds for answers. Idempotent."""
         with self._lock:
+            self.session.inbox.finish()
             self.session.close(monotonic() + timeout)
             self._wake()
         self._thread.join(max(timeout, 0) + _JOIN_SECONDS)
@@ -239,7 +263,9 @@ class Connection:
                     self.session.received(events, now)
                 due = self.session.tick(now)
                 commands = self.session.outgoing(now)
+                kept = self.session.take_unsaved()
                 self._changed.notify_all()
+            self._save(kept)
             for frame in pack(commands):
                 link.send(frame)
             if self.session.state is State.OVER or link.broken or self.session.stale:
@@ -251,6 +277,17 @@ class Connection:
             frames, woken = link.wait(due - monotonic())
             if woken:
                 os.read(self._wake_read, 4096)
+
+    def _save(self, kept: Kept | None) -> None:
+        """Write down what must be on disk before anything more is sent. Without a disk it goes on in memory."""
+        if kept is None or self._profile.keeper is None:
+            return
+        problem = self._profile.keeper.save(kept)
+        with self._lock:
+            if problem:
+                self.session.stop_keeping(problem)
+            self._saved = max([self._saved, *(row.place for row in kept.rows)])
+            self._changed.notify_all()
 
     def _sit_out(self, seconds: float, hurried: float) -> bool:
         """Wait before the next attempt, when someone is in a hurry until `hurried`; tells whether there is one."""
@@ -266,6 +303,8 @@ class Connection:
                 if self._hurry:
                     until, self._hurry = min(until, hurried), False
                 due = min(self.session.tick(now), until)
+                kept = self.session.take_unsaved()
+            self._save(kept)
             if self.session.state is State.OVER:
                 return False
             if now >= until:

@@ -16,20 +16,24 @@ from typing import Literal
 from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
 
 from .inbox import Inbox
+from .model import CaughtUp
 from .read import read_message
 
 
 class Deliveries:
     """The position in the broker's log, and the inbox that is filled from there."""
 
-    def __init__(self, inbox: Inbox, *, wanted: bool) -> None:
+    def __init__(self, inbox: Inbox, *, wanted: bool, cursor: int | None = None) -> None:
         self.inbox = inbox
         self.wanted = wanted  # False: a client that only sends
-        self.cursor: int | None = None  # all up to here is in the inbox or was never for us; None: never connected
+        self.cursor = cursor  # all up to here is in the inbox or was never for us; None: never connected
         self.began: int | None = None  # the cursor has come here from there without a gap
         self.read = 0  # all up to here was shown to the person; 0: nobody says so
         self.unmarked = False  # took what its sender may want to know of, and the broker was not told
+        inbox.finished = cursor or 0
         self._head = 0  # what came up to here was said while we were away
+        self._missed: int | None = None  # of that, so many came by now; None: all has come
+        self._asked = 0  # token of the Ping that asks how far that is
         self._hold: Literal["", "asked", "held"] = ""
         self._tokens = itertools.count(1)
         self._hold_token = 0  # of the Ping behind Feed(None)
@@ -51,6 +55,11 @@ class Deliveries:
         self.unmarked = False
         return [Mark(self.cursor, self.read)] if self.wanted and self.cursor else []
 
+    @property
+    def finished(self) -> int | None:
+        """The reader has finished with all up to here, or it was never for us; None: never connected."""
+        return self.cursor if self.cursor is None or self.inbox.idle else self.inbox.finished
+
     def ping(self) -> list[Mark | Ping]:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
         return [*self.mark(), Ping(next(self._tokens))]
@@ -62,6 +71,8 @@ class Deliveries:
         if gap or self.began is None or after < self.began:
             self.began = after
         self.cursor = after  # lower than ours when the broker lost its log and begins anew
+        self.inbox.reach(after)
+        self._missed = 0 if self.wanted and after < head else None
         if self._hold:
             self._hold = "held"  # Hello said so, and nothing was delivered here before
 
@@ -72,9 +83,14 @@ class Deliveries:
         if self._hold and self.inbox.overfull:
             self._dropping = True
             return []
+        missed = event.seq <= self._head
+        if not missed:
+            self._caught_up()
+        elif self._missed is not None:
+            self._missed += 1
         self.cursor = event.seq
         self.unmarked |= isinstance(event, Announcement) or fold(event.to) == f"@{fold(nick)}"
-        self.inbox.put_message(read_message(event, nick, missed=event.seq <= self._head))
+        self.inbox.put_message(read_message(event, nick, missed=missed))
         if self._hold or not self.inbox.full:
             return []
         self._hold = "asked"
@@ -86,19 +102,39 @@ class Deliveries:
         if self._dropping or not self.wanted or self.cursor is None or event.until <= self.cursor:
             return
         self.cursor = self.began = event.until
+        self.inbox.reach(event.until)
         self.inbox.put_event(event)
 
-    def pong(self, event: Pong) -> None:
+    def pong(self, event: Pong) -> list[Ping]:
         """All deliveries up to `event.head` came before this."""
         if self._hold == "asked" and event.token >= self._hold_token:
             self._hold = "held"
         elif self.feed and event.token >= self._trusted and self.cursor is not None:
             self.cursor = max(self.cursor, event.head)
+            self.inbox.reach(self.cursor)
+            if self.cursor >= self._head:
+                self._caught_up()
+            elif event.token == self._asked:
+                return self.ask_on()
+        return []
 
-    def go_on(self) -> list[Feed]:
+    def ask_on(self) -> list[Ping]:
+        """While something of what we missed is still to come: ask how far it has come."""
+        if self._missed is None or not self.feed:
+            return []
+        self._asked = next(self._tokens)
+        return [Ping(self._asked)]
+
+    def _caught_up(self) -> None:
+        """Say so, once, behind the last message that was missed."""
+        if self._missed is not None:
+            self.inbox.put_event(CaughtUp(self._missed))
+            self._missed = None
+
+    def go_on(self) -> list[Feed | Ping]:
         """Let the broker deliver again when it is `due`."""
         if not self.due:
             return []
         self._hold, self._dropping = "", False
         self._trusted = next(self._tokens)
-        return [Feed(self.cursor)]
+        return [Feed(self.cursor), *self.ask_on()]

@@ -23,6 +23,9 @@ class Inbox:
         self._events: deque[tuple[int, ClientEvent]] = deque(maxlen=EVENTS)
         self._put = 0  # messages ever put in
         self._taken = 0  # messages ever taken out
+        self._handed = 0  # sequence of the message taken last
+        self._current = 0  # of the one whose reader has finished with it when asking for the next
+        self.finished = 0  # the reader has finished with what came up to this sequence
 
     @property
     def full(self) -> bool:
@@ -49,18 +52,48 @@ class Inbox:
         self._events.append((self._put, event))
 
     def take_message(self) -> Message | None:
-        """The oldest message, if any."""
+        """The oldest message, if any; the reader has finished with the one before."""
+        self.finish()
+        message = self._next_message()
+        self._current = self._handed
+        return message
+
+    def _next_message(self) -> Message | None:
         if not self._messages:
             return None
         self._taken += 1
-        return self._messages.popleft()
+        message = self._messages.popleft()
+        self._handed = message.seq
+        return message
 
     def take_event(self) -> ClientEvent | None:
         """The oldest event, if any."""
         return self._events.popleft()[1] if self._events else None
 
     def take(self) -> Message | ClientEvent | None:
-        """The oldest of both, if any."""
+        """The oldest of both, if any; the reader has finished with the one before."""
+        self.finish()
+        item = self.take_ahead()
+        self._current = self._handed
+        return item
+
+    def take_ahead(self) -> Message | ClientEvent | None:
+        """The oldest of both, if any, for a reader who says by `finish` what is done with."""
         if self._events and self._events[0][0] <= self._taken:
             return self.take_event()
-        return self.take_message()
+        return self._next_message()
+
+    def finish(self, seq: int | None = None) -> None:
+        """The reader has finished with everything up to this message, or up to the one taken last (but not ahead)."""
+        self.finished = max(self.finished, min(self._current if seq is None else seq, self._handed))
+
+    def reach(self, seq: int) -> None:
+        """Deliveries have come as far as `seq`; it is lower than before when the broker lost its log."""
+        idle = self.idle
+        self._handed = min(self._handed, seq)
+        self.finished = seq if idle else min(self.finished, seq)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the reader has finished with all that ever came."""
+        return not self._messages and self._handed <= self.finished

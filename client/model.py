@@ -75,6 +75,18 @@ class Connected(msgspec.Struct, frozen=True):
     registered: bool = False  # nick, rooms and mail are kept while we are away
 
 
+class CaughtUp(msgspec.Struct, frozen=True):
+    """All that was said while we were away has come. Not told when the broker had nothing new at all."""
+
+    missed: int  # so many messages of it were for us
+
+
+class NotKept(msgspec.Struct, frozen=True):
+    """What is said with keep=True is in memory only, from now on or since the start; or a leftover was put aside."""
+
+    text: str  # a sentence
+
+
 class Disconnected(msgspec.Struct, frozen=True):
     """The connection broke; the client connects again by itself."""
 
@@ -113,6 +125,8 @@ class ServerClosed(msgspec.Struct, frozen=True):
 ClientEvent: TypeAlias = (
     Connecting
     | Connected
+    | CaughtUp
+    | NotKept
     | Disconnected
     | Refused
     | Dismissed

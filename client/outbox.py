@@ -2,17 +2,22 @@
 
 A command waits until there is room in the window, then gets its number and flies until it is answered. Its number
 stays with it over every reconnect, which is how the broker knows a retry.
+
+A keeping outbox also notes what must be written down before anything more is sent, so that another process can go on
+where this one dies. Only texts are kept: the broker knows their retries for ever. What changes a name, a room or a
+right was meant for its moment, and is not carried out in a later one.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from messages import RETRY_WINDOW, Down, Event, Kick
+from messages import RETRY_WINDOW, Announce, Down, Event, Kick, Post
 
-from .errors import ClientError, OutboxFull, Unreachable
-from .receipt import Numbered, Receipt
+from .errors import ClientError, OutboxFull, Rejected, Unreachable
+from .receipt import Desk, Numbered, Receipt
 
 LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
@@ -22,14 +27,32 @@ UNREPEATABLE = (
 )  # not in the log, so the broker cannot know a retry: it would end the next broker, or session
 
 
+class Row(NamedTuple):
+    """One unanswered text as it is kept."""
+
+    place: int  # in the order in which they were given
+    number: int  # 0: it has none yet
+    command: Post | Announce | None  # None: it is answered, and no longer kept
+
+
+class Kept(NamedTuple):
+    """What is kept, or what has changed of it."""
+
+    rows: list[Row]
+    cursor: int | None  # the reader has finished with what came up to here; None: there is no such place
+
+
 class Outbox:
     """Unanswered commands: `waiting` have no number yet, `flying` were numbered for the broker."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeping: bool = False) -> None:
         self.waiting: deque[Receipt] = deque()
         self.flying: dict[int, Receipt] = {}  # in the order of their numbers
         self._next = 1
         self._units = 0
+        self._keeping = keeping
+        self._place = 0  # of the text that was kept last
+        self._changed: dict[Receipt, int | None] = {}  # kept texts → their number, 0 without one, None when answered
 
     def __len__(self) -> int:
         return len(self.waiting) + len(self.flying)
@@ -41,6 +64,49 @@ class Outbox:
             raise OutboxFull(f"{count:,} commands wait for the broker's answer already; wait for some receipts first.")
         self._units += receipt.units
         self.waiting.append(receipt)
+        if self._keeping and isinstance(receipt.command, Post | Announce):
+            self._place += 1
+            receipt.place = self._place
+            self._changed[receipt] = 0
+
+    def restore(self, rows: Sequence[Row], desk: Desk) -> list[Receipt]:
+        """Take over what an earlier process left: numbered texts fly, as after a break, the others wait."""
+        receipts: list[Receipt] = []
+        for row in rows:
+            if row.command is None:
+                continue
+            receipt = Receipt(row.command, desk, len(row.command.body))
+            self._place = receipt.place = row.place
+            self._units += receipt.units
+            if row.number:
+                row.command.number = row.number
+                self.flying[row.number] = receipt
+                self._next = row.number + 1
+            else:
+                self.waiting.append(receipt)
+            receipts.append(receipt)
+        return receipts
+
+    @property
+    def changed(self) -> bool:
+        """Whether something must be written down."""
+        return bool(self._changed)
+
+    def take_changed(self) -> list[Row]:
+        """What must be written down before anything more is sent."""
+        rows = [
+            Row(receipt.place, number or 0, None if number is None else receipt.command)  # type: ignore[arg-type]
+            for receipt, number in self._changed.items()
+        ]
+        self._changed.clear()
+        return rows
+
+    def stop_keeping(self) -> None:
+        """Nothing is written down any more."""
+        self._keeping = False
+        self._changed.clear()
+        for receipt in (*self.flying.values(), *self.waiting):
+            receipt.place = 0
 
     def launch(self) -> list[Numbered]:
         """Number as many waiting commands as the window has room for, and return them to be sent."""
@@ -51,6 +117,8 @@ class Outbox:
             receipt.command.number = number
             flying[number] = receipt
             launched.append(receipt.command)
+            if receipt.place:
+                self._changed[receipt] = number
             number += 1
         self._next = number
         return launched
@@ -65,7 +133,9 @@ class Outbox:
         if rejoin:
             self._units += len(rejoin)
             numbers = [number for number in self.flying if number > last_number]
-            self.waiting.extendleft(reversed([*rejoin, *(self.flying.pop(number) for number in numbers)]))
+            again = [self.flying.pop(number) for number in numbers]
+            self._changed |= {receipt: 0 for receipt in again if receipt.place}
+            self.waiting.extendleft(reversed([*rejoin, *again]))
         self._next = max(self._next, last_number + 1)
         return [receipt.command for receipt in self.flying.values()]
 
@@ -77,6 +147,8 @@ class Outbox:
             if receipt is not None:
                 receipt.answer = seq + offset
                 self._units -= receipt.units
+                if receipt.place:
+                    self._changed[receipt] = None
 
     def answered(self, number: int, answer: int | Event | ClientError) -> None:
         """Answer one command; an answer to nothing we know is an echo of a retry and means nothing."""
@@ -84,6 +156,8 @@ class Outbox:
         if receipt is not None:
             receipt.answer = answer
             self._units -= receipt.units
+            if receipt.place:
+                self._changed[receipt] = None
 
     def give_up_unrepeatable(self) -> None:
         """After a break, forget what is in flight and must not happen twice: it may have worked the first time."""
@@ -93,9 +167,11 @@ class Outbox:
                 self.answered(number, Unreachable(text))
 
     def fail(self, error: ClientError) -> None:
-        """Answer everything with `error`."""
+        """Answer everything with `error`. What the broker has not refused stays kept, for the next process."""
         for receipt in (*self.flying.values(), *self.waiting):
             receipt.answer = error
+            if receipt.place and isinstance(error, Rejected):
+                self._changed[receipt] = None
         self.flying.clear()
         self.waiting.clear()
         self._units = 0

@@ -3,10 +3,14 @@
     profiles/NICK/           0700
     ├── lock                 held for the moment in which the key is made
     ├── key                  0600: the secret key, 40 characters of Z85; whoever can read it is this person
-    └── device-0, device-1…  0600: 16 random bytes in hex, locked (flock) by the process that uses them
+    ├── device-0, device-1…  0600: 16 random bytes in hex, locked (flock) by the process that uses them
+    ├── window-0, window-1…  0600: the same, for processes that keep what they could not say (consoles)
+    └── window-0.db…         0600: what they keep, see store.py
 
 A device numbers its commands, so no two processes may be the same one at a time. The first free slot is taken: the
-broker knows as many devices of an account as ever ran at once, not one for every script that was started.
+broker knows as many devices of an account as ever ran at once, not one for every script that was started. Who keeps
+something takes a free slot in which an earlier one left something, if there is any; a script never does, since it
+would use up numbers that are promised to what lies there.
 """
 
 from __future__ import annotations
@@ -16,8 +20,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import NotConfigured
+
+if TYPE_CHECKING:
+    from .keeper import Keeper
 
 _SLOTS = 1_000  # processes at once under one profile: more is a runaway script
 
@@ -25,28 +33,37 @@ _SLOTS = 1_000  # processes at once under one profile: more is a runaway script
 class Profile:
     """A key pair and a device slot, which stays locked until `release`."""
 
-    def __init__(self, public: bytes, secret: bytes, device: bytes, slot: int) -> None:
+    def __init__(self, public: bytes, secret: bytes, device: bytes, slot: int, keeper: Keeper | None) -> None:
         self.public = public  # Z85, as zmq takes it
         self.secret = secret
         self.device = device
+        self.keeper = keeper  # None: nothing is kept
         self._slot: int | None = slot
 
     def release(self) -> None:
         """Let another process have the slot. Idempotent."""
         slot, self._slot = self._slot, None
         if slot is not None:
+            if self.keeper:
+                self.keeper.close()
             os.close(slot)
 
 
-def open_profile(folder: Path) -> Profile:
-    """Open the profile in `folder`, made at first use, and take a free device slot; raises NotConfigured."""
+def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
+    """Open the profile in `folder`, made at first use, and take a free device slot; raises NotConfigured.
+
+    With `keep_for`, which names a broker, it is a slot that keeps what is said to that broker.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         public, secret = _keys(folder)
-        device, slot = _take_slot(folder)
+        if keep_for is not None:
+            slot, keeper = _take_window(folder, keep_for)
+            return Profile(public, secret, keeper.device, slot, keeper)
+        slot = _take_slot(folder)
+        return Profile(public, secret, _device(slot), slot, None)
     except OSError as error:
         raise NotConfigured(f"The profile in {folder} cannot be used: {error.strerror or error}.") from error
-    return Profile(public, secret, device, slot)
 
 
 def _keys(folder: Path) -> tuple[bytes, bytes]:
@@ -64,18 +81,68 @@ def _keys(folder: Path) -> tuple[bytes, bytes]:
         raise NotConfigured(text) from error
 
 
-def _take_slot(folder: Path) -> tuple[bytes, int]:
+def _take_slot(folder: Path) -> int:
     for index in range(_SLOTS):
-        slot = os.open(folder / f"device-{index}", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return _device(slot), slot
-        except BlockingIOError:
+        slot = _lock_slot(folder / f"device-{index}")
+        if slot is not None:
+            return slot
+    raise _too_many(folder)
+
+
+def _take_window(folder: Path, broker: bytes) -> tuple[int, Keeper]:
+    """The first free slot in which something waits for the broker, else the first free one, and what it keeps."""
+    from .keeper import Keeper  # SQLite, which a script has no use for
+    from .store import look
+
+    taken: tuple[int, Path] | None = None
+    waiting = elsewhere = 0
+    cursors = [0]
+    for index in range(_SLOTS):
+        path = folder / f"window-{index}"
+        if taken is not None and not path.exists():
+            break
+        found = look(path.with_suffix(".db"), broker)
+        cursors.append(found.cursor or 0)
+        slot = _lock_slot(path)
+        if slot is None:
+            continue
+        if taken is None or (found.rows and not waiting):
+            if taken is not None:
+                os.close(taken[0])
+            taken, waiting = (slot, path), len(found.rows)
+        else:
             os.close(slot)
-        except BaseException:
-            os.close(slot)
-            raise
-    raise NotConfigured(f"{_SLOTS} processes use the profile in {folder} already.")
+            elsewhere += len(found.rows)
+    if taken is None:
+        raise _too_many(folder)
+    slot, path = taken
+    try:
+        keeper = Keeper(path.with_suffix(".db"), _device(slot), broker)
+    except BaseException:
+        os.close(slot)
+        raise
+    keeper.elsewhere = elsewhere
+    if keeper.kept is not None and keeper.kept.cursor is not None:  # what another window has shown is not shown again
+        keeper.kept = keeper.kept._replace(cursor=max(keeper.kept.cursor, *cursors))
+    return slot, keeper
+
+
+def _lock_slot(path: Path) -> int | None:
+    """Take a slot; None when another process has it."""
+    slot = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(slot)
+        return None
+    except BaseException:
+        os.close(slot)
+        raise
+    return slot
+
+
+def _too_many(folder: Path) -> NotConfigured:
+    return NotConfigured(f"{_SLOTS} processes use the profile in {folder} already.")
 
 
 def _device(slot: int) -> bytes:

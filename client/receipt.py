@@ -55,17 +55,21 @@ class Desk(Protocol):
     def wait_for(self, receipt: Receipt, timeout: float | None) -> int | Event:
         """Wait for the receipt's answer; raises what Receipt.wait raises."""
 
+    def keeps(self, receipt: Receipt) -> bool:
+        """Whether the receipt's text is on disk."""
+
 
 class Receipt:
     """What became of one command. Cheap: it shares its client's lock and owns nothing but its command and answer."""
 
-    __slots__ = ("answer", "command", "desk", "units")
+    __slots__ = ("answer", "command", "desk", "place", "units")
 
     def __init__(self, command: Numbered, desk: Desk, size: int = 0) -> None:
         self.command = command
         self.desk = desk
         self.units = 1 + (size >> 10)  # what it counts for in the outbox; `size` is that of its text
         self.answer: Answer | None = None  # set once, by the client's thread
+        self.place = 0  # among what is kept on disk; 0: it is not
 
     def __repr__(self) -> str:
         state = "open" if self.answer is None else repr(self.answer)
@@ -75,6 +79,11 @@ class Receipt:
     def done(self) -> bool:
         """Whether the broker has answered, or never will."""
         return self.answer is not None
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is on disk, and goes out with the next run if this one ends before the broker answers."""
+        return self.place > 0 and self.desk.keeps(self)
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the sequence under which the command was accepted (0 when it writes nothing to the log).

@@ -57,7 +57,7 @@ from . import errors, model
 from .deliveries import Deliveries
 from .inbox import Inbox
 from .model import Connected
-from .outbox import Outbox
+from .outbox import Kept, Outbox
 from .receipt import Desk, Numbered, Receipt
 from .version import __version__
 
@@ -79,7 +79,16 @@ class State(Enum):
 class Session:
     """One client's conversation with the broker, over any number of connections."""
 
-    def __init__(self, nick: str, device: bytes, desk: Desk, *, receive: bool = True, quiet: bool = True) -> None:
+    def __init__(
+        self,
+        nick: str,
+        device: bytes,
+        desk: Desk,
+        *,
+        receive: bool = True,
+        quiet: bool = True,
+        kept: Kept | None = None,  # by an earlier process; None: nothing is to be kept
+    ) -> None:
         self.nick = nick  # ours when UP, else the one we ask for
         self.rooms: list[str] = []
         self.admin = False
@@ -91,15 +100,18 @@ class Session:
         self.stale = ""  # why the present connection is useless
         self.welcome: Connected | None = None
         self.inbox = Inbox()
-        self.outbox = Outbox()
+        self.outbox = Outbox(keeping=kept is not None)
+        self.leftovers = self.outbox.restore(kept.rows, desk) if kept else []
         self._device = device
         self._desk = desk
         self._quiet = quiet
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
-        self._deliveries = Deliveries(self.inbox, wanted=receive)
+        self._kept = kept  # its cursor is what was written last
+        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=kept.cursor if kept and receive else None)
         self._ready: list[AnyCommand] = []  # goes out next
         self._heard = self._said = self._pinged = self._marked = 0.0
+        self._left = False  # as a guest, on purpose
         self._closing = inf  # when to stop waiting for answers
 
     # --- what the user does -------------------------------------------------------------------------------------------
@@ -126,6 +138,10 @@ class Session:
         self.refusal = None
         if self.state is State.REFUSED:
             self._hello()
+
+    def mark_read(self, seq: int) -> None:
+        """Everything up to this message was shown to the person."""
+        self.inbox.finish(seq)
 
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""
@@ -207,7 +223,7 @@ class Session:
                 case Gap():
                     self._deliveries.gap(event)
                 case Pong():
-                    self._deliveries.pong(event)
+                    self._ready += self._deliveries.pong(event)
                 case Presence() | RoomChange():
                     self._around(event)
                 case Welcome():
@@ -245,6 +261,7 @@ class Session:
         self.inbox.put_event(self.welcome)
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
+        self._ready += self._deliveries.ask_on()
 
     def _rejected(self, event: Rejected) -> None:
         if event.number == 0 and event.code in DISMISSING:
@@ -309,6 +326,33 @@ class Session:
                     self._room(room, joined)
         self.inbox.put_event(event)
 
+    # --- what the next process goes on with --------------------------------------------------------------------------
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something must be written down."""
+        return self._kept is not None and (self.outbox.changed or self._kept.cursor != self._finished)
+
+    def take_unsaved(self) -> Kept | None:
+        """What must be written down before anything more is sent."""
+        if not self.unsaved:
+            return None
+        self._kept = Kept([], self._finished)
+        return Kept(self.outbox.take_changed(), self._finished)
+
+    def stop_keeping(self, why: str) -> None:
+        """What is said is in memory only from now on; `why` is a sentence."""
+        self._kept = None
+        self.outbox.stop_keeping()
+        self.inbox.put_event(model.NotKept(why))
+
+    @property
+    def _finished(self) -> int | None:
+        """Where the next process goes on reading; a guest who said goodbye is not waiting for anything."""
+        if self._kept is not None and not self._deliveries.wanted:
+            return self._kept.cursor
+        return None if self._left else self._deliveries.finished
+
     # --- signs of life ------------------------------------------------------------------------------------------------
 
     def _keep_alive(self, now: float) -> float:
@@ -346,4 +390,5 @@ class Session:
     def _end(self) -> None:
         if self.state is State.UP:
             self._ready += [*self._deliveries.mark(), Bye()]
+        self._left = self.welcome is not None and not self.registered
         self.fail(errors.Closed("This client was closed before the broker answered."))

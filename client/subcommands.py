@@ -84,14 +84,19 @@ def _count(text: str) -> int:
 # --- commands ------------------------------------------------------------------------------------------------------
 
 
-def open_client(options: argparse.Namespace, *, receive: bool = False, quiet: bool = True) -> Any:
+def open_client(options: argparse.Namespace, *, receive: bool = False, quiet: bool = True, keep: bool = False) -> Any:
     """A Client as the options ask for; typed loosely so that this module need not import it."""
     from .client import Client
 
     if options.broker:
         parse_address(options.broker)  # a typing error is the usage's fault, not the network's
     return Client(
-        options.nick or default_nick(), broker=options.broker, home=options.home, receive=receive, quiet=quiet
+        options.nick or default_nick(),
+        broker=options.broker,
+        home=options.home,
+        receive=receive,
+        quiet=quiet,
+        keep=keep,
     )
 
 
@@ -209,7 +214,8 @@ def _chat(options: argparse.Namespace) -> int:
     if sys.stdin is None or sys.stdout is None:
         raise UsageError("chat needs a standard input and a standard output, and one of them is closed.")
     options.nick = options.words[0].removeprefix("@") if options.words else default_nick()
-    return app.run(open_client(options, receive=True, quiet=False))
+    keep = sys.stdin.isatty()  # a script that drives a console reads there what was not sent
+    return app.run(open_client(options, receive=True, quiet=False, keep=keep))
 
 
 COMMANDS = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from client.connection import pack
+from client.outbox import Kept, Row
 from client.receipt import Numbered, Receipt
 from client.session import Session
 from messages import (
@@ -17,6 +18,7 @@ from messages import (
     Welcome,
     decode_commands,
     decode_events,
+    encode_commands,
     encode_events,
 )
 from messages import Message as WireMessage
@@ -24,12 +26,52 @@ from messages import Message as WireMessage
 DEVICE = bytes(range(16))
 
 
-class Wire:
-    """A session, the broker's end of its connection, and a clock. Everything passes through the codec."""
+class Disk:
+    """What a store holds, without a file."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[int, bytes]] = {}
+        self.cursor: int | None = None
+
+    def save(self, kept: Kept) -> None:
+        for row in kept.rows:
+            self.rows.pop(row.place, None)
+            if row.command is not None:
+                self.rows[row.place] = row.number, encode_commands([row.command])
+        self.cursor = kept.cursor
+
+    def load(self) -> Kept:
+        rows = [Row(place, number, decode_commands(frame)[0]) for place, (number, frame) in sorted(self.rows.items())]  # type: ignore[arg-type]
+        return Kept(rows, self.cursor)
+
+    @property
+    def texts(self) -> list[tuple[int, str]]:
+        """Number and body of all that is unanswered."""
+        return [(row.number, row.command.body) for row in self.load().rows if row.command]
+
+
+class Wire:
+    """A session, the broker's end of its connection, and a clock. Everything passes through the codec.
+
+    With a disk, everything is written as the connection does it: before it is sent.
+    """
+
+    def __init__(self, disk: Disk | None = None, **options: Any) -> None:
         self.now = 1000.0
-        self.session = Session("alice", DEVICE, desk=None, **options)  # type: ignore[arg-type]
+        self.disk = disk
+        self.options = options
+        self.start()
+
+    def start(self) -> None:
+        """Begin a session, as a new process does; the one before, if any, is dead."""
+        kept = self.disk.load() if self.disk else None
+        self.session = Session("alice", DEVICE, desk=None, kept=kept, **self.options)  # type: ignore[arg-type]
+
+    def save(self) -> None:
+        """What the connection writes down before it sends or waits."""
+        kept = self.session.take_unsaved()
+        if kept is not None and self.disk is not None:
+            self.disk.save(kept)
 
     def connect(self) -> Hello:
         self.session.connected(self.now)
@@ -48,9 +90,11 @@ class Wire:
 
     def says(self, *events: AnyEvent) -> None:
         self.session.received(decode_events(encode_events(list(events))), self.now)
+        self.save()
 
     def sent(self) -> list[AnyCommand]:
         frames = pack(self.session.outgoing(self.now))
+        self.save()
         return [command for frame in frames for command in decode_commands(frame)]  # type: ignore[misc]
 
     def submit(self, *commands: Numbered) -> list[Receipt]:
@@ -58,7 +102,9 @@ class Wire:
 
     def wait(self, seconds: float) -> float:
         self.now += seconds
-        return self.session.tick(self.now)
+        due = self.session.tick(self.now)
+        self.save()
+        return due
 
     def events(self) -> list[Any]:
         return list(iter(self.session.inbox.take_event, None))

@@ -21,6 +21,8 @@ class FakeReceipt:
 
     def __init__(self, outcome: int | ClientError | None = None) -> None:
         self.outcome = outcome
+        self.kept = False
+        self.command: Any = None
         self._answered = threading.Event()
         if outcome is not None:
             self._answered.set()
@@ -59,6 +61,9 @@ class FakeClient:
         self.page = Page([], None)
         self.error: Exception | None = None  # raised by questions
         self.closed = False
+        self.leftovers: list[FakeReceipt] = []
+        self.kept_elsewhere = 0
+        self.read: list[Message] = []
 
     def _command(self, *call: Any) -> FakeReceipt:
         self.calls.append(call)
@@ -132,7 +137,10 @@ class FakeClient:
     def wait_connected(self, timeout: float | None = None) -> Connected:
         return connected(self.nick)
 
-    def stream(self, timeout: float | None = None) -> Iterator[Any]:
+    def mark_read(self, message: Message) -> None:
+        self.read.append(message)
+
+    def stream(self, timeout: float | None = None, *, ahead: bool = False) -> Iterator[Any]:
         while (item := self.items.get()) is not END:
             if isinstance(item, BaseException):
                 raise item

@@ -13,7 +13,7 @@ from client.inbox import Inbox
 from client.model import Disconnected, Message
 from client.receipt import Receipt
 from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Gap, Mark, Ping, Pong, Post, Presence
-from tests.client_wire import Wire, message, posts, welcome
+from tests.client_wire import Disk, Wire, message, posts, welcome
 
 
 def test_a_message_is_shown_once_however_often_it_comes() -> None:
@@ -173,7 +173,7 @@ class FakeBroker:
     """A log, and one session that is fed from it over a wire which can be cut anywhere."""
 
     def __init__(self) -> None:
-        self.wire = Wire()
+        self.wire = Wire(Disk())
         self.log: list[str] = []  # entry n has sequence n + 1
         self.numbers: dict[int, int] = {}  # what was accepted, and as what
         self.sent_up_to = 0
@@ -229,21 +229,24 @@ STEPS = st.one_of(
     st.tuples(st.just("step"), st.just(0)),
     st.tuples(st.just("ping"), st.just(0)),
     st.tuples(st.just("cut"), st.just(0)),
+    st.tuples(st.just("save"), st.just(0)),
+    st.tuples(st.just("kill"), st.just(0)),
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(STEPS, max_size=60))
 def test_every_message_is_read_once_and_every_post_stored_once_whatever_happens(steps: list[tuple[str, int]]) -> None:
-    """Cuts that lose what is under way, slow readers and retries, in any order."""
+    """Cuts that lose what is under way, slow readers, retries and clients that are killed, in any order."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inbox_module, "FULL", 4)
         patch.setattr(inbox_module, "OVERFULL", 7)
         broker = FakeBroker()
         wire = broker.wire
         broker.deliver(1)
-        read: list[str] = []
-        receipts: list[Receipt] = []
+        read: list[str] = []  # by a reader who has finished with it before a kill, or is shown it again
+        said: list[str] = []
+        receipts: list[tuple[str, Receipt]] = []
 
         def others_say(count: int) -> None:
             for _ in range(count):
@@ -251,12 +254,25 @@ def test_every_message_is_read_once_and_every_post_stored_once_whatever_happens(
 
         def we_say(count: int) -> None:
             for _ in range(count):
-                receipts.extend(wire.submit(*posts(f"our {len(receipts)}")))
+                said.append(f"our {len(said)}")
+                receipts.extend((said[-1], receipt) for receipt in wire.submit(*posts(said[-1])))
 
         def read_some(count: int) -> None:
             for _ in range(count):
                 if (item := wire.session.inbox.take_message()) is not None:
                     read.append(item.body)
+
+        def kill() -> None:
+            """What is on disk goes on; what was typed since the last save is lost, and its last line shown again."""
+            disk, handed = wire.disk, wire.session.inbox._handed
+            assert disk
+            on_disk = {body for _, body in disk.texts}
+            said[:] = [body for body in said if body in on_disk or body in broker.log]
+            if read and handed > (disk.cursor or 0):
+                unfinished = {body for seq, body in enumerate(broker.log, 1) if seq > (disk.cursor or 0)}
+                read[:] = [body for body in read if body not in unfinished]
+            wire.start()
+            broker.reconnect()
 
         actions: dict[str, Callable[[int], object]] = {
             "others say": others_say,
@@ -266,6 +282,8 @@ def test_every_message_is_read_once_and_every_post_stored_once_whatever_happens(
             "step": lambda _: broker.step(),
             "ping": lambda _: wire.wait(PING_SECONDS),
             "cut": lambda _: broker.reconnect(),
+            "save": lambda _: wire.save(),
+            "kill": lambda _: kill(),
         }
         for name, count in steps:
             actions[name](count)
@@ -274,8 +292,9 @@ def test_every_message_is_read_once_and_every_post_stored_once_whatever_happens(
             broker.deliver(100)
             read_some(100)
         assert [body for body in read if body.startswith("other")] == [x for x in broker.log if x.startswith("other")]
-        assert [body for body in broker.log if body.startswith("our")] == [f"our {n}" for n in range(len(receipts))]
-        assert [broker.log[r.answer - 1] for r in receipts if isinstance(r.answer, int)] == [
-            f"our {n}" for n in range(len(receipts))
-        ]
+        assert [body for body in broker.log if body.startswith("our")] == said
+        assert all(
+            broker.log[receipt.answer - 1] == body for body, receipt in receipts if isinstance(receipt.answer, int)
+        )
         assert len(read) == len(set(read))
+        assert not wire.disk or not wire.disk.texts

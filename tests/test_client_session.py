@@ -9,7 +9,18 @@ import pytest
 from client import outbox as outbox_module
 from client.connection import pack
 from client.errors import ClientError, Closed, OutboxFull, Rejected, Unreachable
-from client.model import Connected, Connecting, Disconnected, Dismissed, Refused, ServerClosed, ServerClosing
+from client.model import (
+    CaughtUp,
+    Connected,
+    Connecting,
+    Disconnected,
+    Dismissed,
+    Message,
+    NotKept,
+    Refused,
+    ServerClosed,
+    ServerClosing,
+)
 from client.outbox import WINDOW
 from client.session import State
 from messages import (
@@ -30,6 +41,7 @@ from messages import (
     Kick,
     Leave,
     Ping,
+    Pong,
     Post,
     Presence,
     Rename,
@@ -42,7 +54,7 @@ from messages import Closed as WireClosed
 from messages import Closing as WireClosing
 from messages import Dismissed as WireDismissed
 from messages import Rejected as WireRejected
-from tests.client_wire import DEVICE, Wire, message, posts, said, welcome
+from tests.client_wire import DEVICE, Disk, Wire, message, posts, said, welcome
 
 # --- greeting --------------------------------------------------------------------------------------------------------
 
@@ -273,6 +285,173 @@ def test_a_resumed_session_joins_nothing() -> None:
     wire.cut()
     assert wire.up(resumed=True, rooms=["#general"]) == []
     assert wire.session.rooms == ["#general"]
+
+
+# --- what a process leaves to the next one ---------------------------------------------------------------------------
+
+
+def keeping() -> tuple[Wire, Disk]:
+    disk = Disk()
+    return Wire(disk), disk
+
+
+def test_a_text_is_on_disk_before_there_is_a_connection_and_its_number_before_it_leaves() -> None:
+    wire, disk = keeping()
+    wire.submit(*posts("a", "b"))
+    wire.wait(0)
+    assert disk.texts == [(0, "a"), (0, "b")]
+    wire.connect()
+    wire.session.received([welcome(last_number=6)], wire.now)
+    wire.session.outgoing(wire.now)  # and dies before it could write
+    assert disk.texts == [(0, "a"), (0, "b")]
+    wire.start()
+    assert said(wire.up(last_number=6)) == [(7, "a"), (8, "b")]
+    assert disk.texts == [(7, "a"), (8, "b")]
+
+
+def test_another_process_goes_on_under_the_same_numbers_and_above_them() -> None:
+    wire, disk = keeping()
+    wire.submit(*posts("stored", "unknown"), Join(1, "#dev"), *posts("later"))
+    wire.up()
+    wire.start()
+    assert [receipt.command for receipt in wire.session.leftovers] == [
+        Post(1, "@bob", "stored"),
+        Post(2, "@bob", "unknown"),
+        Post(4, "@bob", "later"),
+    ]
+    wire.submit(*posts("new"))
+    assert said(wire.up(last_number=1)) == [(1, "stored"), (2, "unknown"), (4, "later"), (5, "new")]
+    wire.says(Accepted(1, 9), Accepted(2, 10), WireRejected(4, Code.FORGOTTEN, "Once refused."), Accepted(5, 11))
+    assert [receipt.answer for receipt in wire.session.leftovers[:2]] == [9, 10]
+    assert disk.texts == []
+
+
+def test_what_was_numbered_anew_after_a_lost_lease_is_so_on_disk() -> None:
+    wire, disk = keeping()
+    wire.up(rooms=["#general", "#dev"])
+    wire.submit(*posts("stored", "unknown"))
+    wire.sent()
+    wire.cut()
+    wire.up(resumed=False, rooms=["#general"], last_number=1)
+    assert disk.texts == [(1, "stored"), (4, "unknown")]
+    wire.start()
+    assert said(wire.up(last_number=1)) == [(1, "stored"), (4, "unknown")]
+
+
+def test_only_texts_are_kept_and_only_without_an_answer() -> None:
+    wire, disk = keeping()
+    wire.submit(Leave(1, "#general"), Rename(1, "al"), Kick(1, "bob"), Down(1), Who(1), *posts("x", "no", "yes"))
+    wire.up()
+    wire.says(Accepted(8, 3), WireRejected(7, Code.NO_SUCH_NICK, "Nobody."))
+    assert disk.texts == [(6, "x")]
+
+
+@pytest.mark.parametrize("dismissed", [True, False])
+def test_what_a_dismissal_refused_does_not_come_back_but_what_closing_cut_off_does(dismissed: bool) -> None:
+    wire, disk = keeping()
+    [receipt] = wire.submit(*posts("a"))
+    wire.up()
+    if dismissed:
+        wire.says(WireDismissed(Code.KICKED, "Out."))
+    else:
+        wire.session.close(wire.now)
+        wire.wait(0)
+    assert receipt.done
+    assert disk.texts == ([] if dismissed else [(1, "a")])
+
+
+def test_the_cursor_is_where_the_reader_is_and_not_what_sits_unread() -> None:
+    wire, disk = keeping()
+    wire.up(after=7)
+    assert disk.cursor == 7
+    wire.says(*[message(seq) for seq in (9, 11, 12)])
+    assert disk.cursor == 7
+    assert wire.session.inbox.take_message()
+    assert wire.session.inbox.take_message()
+    wire.wait(0)
+    assert disk.cursor == 9  # the second one is being shown
+    wire.start()
+    assert wire.connect().after == 9
+    wire.says(welcome(after=9, head=12), message(11), message(12), message(13))
+    taken = list(iter(wire.session.inbox.take, None))
+    messages = [item for item in taken if isinstance(item, Message)]
+    assert [(item.seq, item.missed) for item in messages] == [(11, True), (12, True), (13, False)]
+    assert taken[3] == CaughtUp(2)
+    wire.says(Pong(0, 20))
+    assert disk.cursor == 20
+
+
+def test_who_reads_ahead_says_what_was_shown() -> None:
+    wire, disk = keeping()
+    wire.up(registered=True)
+    wire.says(*[message(seq) for seq in range(1, 6)])
+    list(iter(wire.session.inbox.take_ahead, None))
+    wire.wait(0)
+    assert disk.cursor == 0
+    wire.session.mark_read(3)
+    wire.wait(0)
+    assert disk.cursor == 3
+    wire.session.inbox.finish()
+    wire.session.close(wire.now)
+    wire.wait(0)
+    assert disk.cursor == 3
+
+
+@pytest.mark.parametrize(("registered", "cursor"), [(False, None), (True, 4)])
+def test_a_guests_goodbye_forgets_the_cursor_and_a_registered_persons_keeps_it(
+    registered: bool, cursor: int | None
+) -> None:
+    wire, disk = keeping()
+    wire.up(after=4, registered=registered)
+    wire.session.close(wire.now)
+    wire.wait(0)
+    assert disk.cursor == cursor
+
+
+def test_leaving_without_having_met_the_broker_keeps_the_cursor() -> None:
+    wire, disk = keeping()
+    wire.up(after=4)
+    wire.start()
+    wire.session.close(wire.now)
+    wire.wait(0)
+    assert disk.cursor == 4
+
+
+def test_a_stored_cursor_beyond_the_brokers_head_follows_its_new_beginning() -> None:
+    wire, disk = keeping()
+    wire.up(after=700)
+    wire.start()
+    assert wire.connect().after == 700
+    wire.says(welcome(after=2, head=2))
+    assert disk.cursor == 2
+    wire.says(message(3))
+    assert wire.bodies() == ["m3"]
+
+
+def test_what_was_missed_is_counted_by_asking_until_all_has_come() -> None:
+    wire = Wire()
+    wire.up(after=5)
+    wire.cut()
+    wire.events()
+    [ping] = wire.up(after=5, head=9)
+    assert isinstance(ping, Ping)
+    wire.says(message(6), Pong(ping.token, 7))
+    again = next(command for command in wire.sent() if isinstance(command, Ping))
+    wire.says(message(8), Pong(ping.token, 7), Pong(again.token, 9))
+    assert not [command for command in wire.sent() if isinstance(command, Ping)]
+    assert wire.events()[1:] == [CaughtUp(2)]
+
+
+def test_without_a_disk_nothing_more_is_kept_and_all_goes_on() -> None:
+    wire, disk = keeping()
+    wire.submit(*posts("a"))
+    wire.session.stop_keeping("The disk is full.")
+    assert said(wire.up()) == [(1, "a")]
+    wire.submit(*posts("b"))
+    wire.sent()
+    assert disk.texts == []
+    assert wire.events()[0] == NotKept("The disk is full.")
+    assert not wire.session.unsaved
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def test_more_than_it_holds_ahead_is_shown_all_the_same() -> None:
 
     _, text = converse(chat, read)
     assert text.count("message ") >= 2 * app.AHEAD
+    assert len(chat.read) == text.count("message ")  # what was drawn was said to be read, and nothing else
 
 
 def test_a_bug_is_a_sentence_and_ends_the_console() -> None:
@@ -94,13 +95,19 @@ def test_a_screen_that_cannot_be_written_ends_the_console() -> None:
         converse(FakeClient(), read, broken)
 
 
-def test_what_was_never_answered_is_named_at_the_end() -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_was_never_answered_is_named_at_the_end(kept: bool) -> None:
     chat = FakeClient()
     chat.outcomes = [None]
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
-        obey(talk, "lost words")
+        obey(talk, "last words")
+        chat.receipts[0].kept = kept
 
     status, text = converse(chat, read)
     assert status == 5
-    assert "Not sent, since the broker did not answer: lost words" in text
+    how = (
+        "Not sent yet, and kept: it goes out when you are here again" if kept else "Not sent, since the broker did not"
+    )
+    assert how in text
+    assert "last words" in text

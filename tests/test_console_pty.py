@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -159,7 +162,7 @@ def test_the_broker_away_and_back(chat: Chat, tmp_path: Path) -> None:
         alice = chat("alice", home=tmp_path)
         first.kill()
         alice.sees("The broker is away").type("typed meanwhile").sees("Waiting for the broker: typed meanwhile")
-        alice.until(lambda: "(broker away) ›" in alice.prompt)
+        alice.until(lambda: "(connecting…) ›" in alice.prompt)
         with running_broker(tmp_path, first.endpoint):
             alice.sees("The broker is back, and you are alice", "#general alice   typed meanwhile")
             alice.type("/quit")
@@ -170,6 +173,47 @@ def test_no_broker_at_the_start_is_told_and_leaving_names_what_was_not_sent(chat
     alice = chat("alice", ready="No broker yet", CONFAB_BROKER="tcp://127.0.0.1:1")
     alice.type("anyone?").sees("Waiting for the broker").keys("\x04").sees("Not sent", "anyone?")
     assert alice.ends() == 4
+
+
+def test_what_was_typed_before_the_console_was_killed_goes_out_once(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path) as first:
+        alice = chat("alice", home=tmp_path).type("before").sees("#general alice   before")
+        first.kill()
+        alice.sees("The broker is away").type("one").type("two")
+        [slot] = tmp_path.glob("profiles/alice/window-0.db")
+        with closing(sqlite3.connect(slot)) as kept:
+            until = time.monotonic() + DEADLINE
+            while kept.execute("SELECT count(*) FROM unanswered").fetchone() != (2,):
+                assert time.monotonic() < until
+        alice.process.kill()
+        alice.ends()
+    again = chat("alice", home=tmp_path, ready="2 messages from last time had no answer yet, and will be sent")
+    again.sees("Waiting for the broker: one", "No broker yet").prompts("#general (connecting…) ›")
+    again.keys("\x04").sees("Not sent yet, and kept", "two")
+    assert again.ends() == 4
+    with running_broker(tmp_path, first.endpoint) as second:
+        third = chat("alice", home=tmp_path).sees("#general alice   one", "#general alice   two")
+        third.type("/quit")
+        assert third.ends() == 0
+        assert "last time" not in chat("alice", home=tmp_path).text
+        stored = [json.loads(line)["body"] for line in second.run("export").splitlines()]
+        assert stored == ["before", "one", "two"]
+
+
+def test_who_is_back_is_shown_what_was_missed_and_how_much(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path) as first:
+        alice = chat("alice", home=tmp_path)
+        assert confab("send", "*", "seen", "--as", "bob", home=tmp_path).returncode == 0
+        alice.sees("everyone bob     seen").process.kill()
+        alice.ends()
+        for text in ("one", "two"):
+            assert confab("send", "*", text, "--as", "bob", home=tmp_path).returncode == 0
+        again = chat("alice", home=tmp_path).sees("while you were away", "bob     two", "now; 2 messages missed")
+        assert "seen" not in again.text
+        first.kill()
+        again.sees("The broker is away")
+        with running_broker(tmp_path, first.endpoint):
+            again.sees("The broker is back, and you are alice.").type("hello").sees("#general alice   hello")
 
 
 def test_an_admin_kicks_and_takes_the_broker_down(chat: Chat, tmp_path: Path) -> None:

@@ -12,9 +12,19 @@ from rich.console import Console
 from client.console.commands import obey
 from client.console.talk import JOKES, Talk
 from client.errors import Unreachable
-from client.model import Connecting, Disconnected, Dismissed, Page, Refused, ServerClosed, ServerClosing
-from messages import BODY_BYTES, Presence, RoomChange
-from tests.fake_client import FakeClient, connected, refused, said
+from client.model import (
+    CaughtUp,
+    Connecting,
+    Disconnected,
+    Dismissed,
+    NotKept,
+    Page,
+    Refused,
+    ServerClosed,
+    ServerClosing,
+)
+from messages import BODY_BYTES, Announce, Post, Presence, RoomChange
+from tests.fake_client import FakeClient, FakeReceipt, connected, refused, said
 
 DEADLINE = 5.0  # seconds; nothing here takes more than milliseconds
 
@@ -22,8 +32,8 @@ DEADLINE = 5.0  # seconds; nothing here takes more than milliseconds
 class Desk:
     """A console in memory: work posted by other threads runs when the test waits for its effect."""
 
-    def __init__(self) -> None:
-        self.chat = FakeClient()
+    def __init__(self, chat: FakeClient | None = None) -> None:
+        self.chat = chat or FakeClient()
         self.work: queue.Queue[Callable[[], None]] = queue.Queue()
         self.shown: list[Any] = []
         self.left = 0
@@ -104,7 +114,7 @@ def test_text_goes_to_the_current_conversation_and_shows_once_accepted(desk: Des
 def test_commands_reach_the_broker(desk: Desk, line: str, call: tuple[Any, ...]) -> None:
     desk.type(line)
     assert desk.chat.calls == [call]
-    desk.until(lambda: not desk.talk.answers.open_lines())
+    desk.until(lambda: not desk.talk.answers.unanswered())
 
 
 def test_an_unknown_nick_is_told_and_the_line_given_back(desk: Desk) -> None:
@@ -191,7 +201,7 @@ def test_history_of_a_wrong_length_is_told(desk: Desk, count: str) -> None:
 
 def test_a_message_to_oneself_is_delivered_once_with_a_joke(desk: Desk) -> None:
     desk.type("/msg ALICE buy milk")
-    desk.until(lambda: not desk.talk.answers.open_lines())
+    desk.until(lambda: not desk.talk.answers.unanswered())
     desk.happens(said("buy milk", sender="alice", target="@alice", seq=3, own=True)).sees(JOKES[0])
     assert desk.screen.count("buy milk") == 1
 
@@ -270,6 +280,36 @@ def test_a_line_typed_while_the_broker_is_away_is_kept(desk: Desk) -> None:
     desk.sees("#general alice   are you there?")
 
 
+def test_what_an_earlier_run_left_is_shown_like_lines_just_typed() -> None:
+    chat = FakeClient()
+    for command in (Post(3, "@bob", "psst"), Announce(4, "*", "at five")):
+        receipt = FakeReceipt()
+        receipt.command = command
+        chat.leftovers.append(receipt)
+    chat.kept_elsewhere = 1
+    desk = Desk(chat)
+    assert "2 messages from last time had no answer yet, and will be sent:" in desk.screen
+    assert "Waiting for the broker: psst" in desk.screen
+    assert "1 message of another window still to be sent" in desk.screen
+    chat.leftovers[0].answer(7)
+    desk.sees("@bob     alice   psst")
+    chat.leftovers[1].answer(refused())
+    desk.sees("Not sent: at five")
+    chat.close()
+
+
+def test_what_was_missed_is_counted_once_it_has_come(desk: Desk) -> None:
+    desk.happens(connected()).sees("/quit")
+    desk.happens(said("one", missed=True)).happens(said("two", missed=True)).happens(CaughtUp(2))
+    desk.sees("now; 2 messages missed")
+    desk.happens(said("live")).sees("live")
+    assert desk.screen.count("now") == 1
+
+
+def test_a_disk_that_fails_is_told(desk: Desk) -> None:
+    desk.happens(NotKept("The disk is full.")).sees("The disk is full.")
+
+
 def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:
     desk.chat.outcomes = [None]
     desk.type("lost words").type("/quit")
@@ -278,7 +318,7 @@ def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:
     told: list[bool] = []
     desk.talk.answers.after(lambda: told.append(True))
     desk.until(lambda: told)
-    assert desk.talk.answers.open_lines() == ["lost words"]
+    assert [waiting.line for waiting in desk.talk.answers.unanswered()] == ["lost words"]
 
 
 @pytest.mark.parametrize("line", ["/quit", "-q", "/quit bye"])

@@ -14,7 +14,7 @@ from benchmarks.processes import BenchmarkError, raise_descriptor_limit
 from .brokers import TortureError
 from .result import Result, Scale, table
 
-ROWS = ("kills", "syscalls", "power", "corruption", "diskerrors", "cuts", "stalled", "crowd", "clock")
+ROWS = ("kills", "clients", "syscalls", "power", "corruption", "diskerrors", "cuts", "stalled", "crowd", "clock")
 
 
 def main() -> int:

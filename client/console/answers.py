@@ -94,9 +94,9 @@ class Answers:
         self._ended = ended
         self._check_end()
 
-    def open_lines(self) -> list[str]:
+    def unanswered(self) -> list[Waiting]:
         """The lines without an answer."""
-        return [waiting.line for waiting in self._open.values() if waiting.line]
+        return [waiting for waiting in self._open.values() if waiting.line]
 
     def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
         if isinstance(outcome, int):

@@ -159,7 +159,12 @@ async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
 
     def happened(item: Message | ClientEvent) -> None:
         talk.happened(item)
-        screen.when_drawn(room.release)
+        screen.when_drawn(partial(drawn, item))
+
+    def drawn(item: Message | ClientEvent) -> None:
+        room.release()
+        if isinstance(item, Message):
+            chat.mark_read(item)
 
     talk = Talk(chat, screen.show, post, over.set)
     loop.set_exception_handler(lambda _, context: _failed(talk, context))
@@ -186,9 +191,13 @@ async def _leave(chat: Client, talk: Talk, screen: Screen, drawing: asyncio.Task
     talk.answers.after(told.set)
     with contextlib.suppress(TimeoutError):  # a closed client answers every receipt, so this does not happen
         await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
-    for line in talk.answers.open_lines():
+    for waiting in talk.answers.unanswered():
         talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
-        screen.show(render.refusal(f"Not sent, since the broker did not answer: {render.excerpt(line)}"))
+        line = render.excerpt(waiting.line)
+        if waiting.receipt.kept:
+            screen.show(render.warning(f"Not sent yet, and kept: it goes out when you are here again: {line}"))
+        else:
+            screen.show(render.refusal(f"Not sent, since the broker did not answer: {line}"))
     screen.show(render.notice("Bye."))
     drained = asyncio.create_task(screen.drained())
     await asyncio.wait({drained, drawing}, return_when=asyncio.FIRST_COMPLETED)

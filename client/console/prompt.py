@@ -53,7 +53,7 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
         return [("class:prompt.away", "nick › ")]
     where = "everyone" if talk.current == EVERYONE else talk.current
     if talk.away:
-        return [("class:prompt.away", f"{where} (broker away) › ")]
+        return [("class:prompt.away", f"{where} (connecting…) › ")]
     return [("class:prompt.direct" if where.startswith("@") else "class:prompt", f"{where} › ")]
 
 

@@ -15,7 +15,19 @@ from typing import Any
 from rich.control import Control
 from rich.text import Text
 
-from messages import GENERAL, Gap, MessageError, Person, Presence, RoomChange, Storing, fold, harmless
+from messages import (
+    GENERAL,
+    Announce,
+    Gap,
+    MessageError,
+    Person,
+    Post,
+    Presence,
+    RoomChange,
+    Storing,
+    fold,
+    harmless,
+)
 
 from .. import model as happenings
 from ..client import Client
@@ -23,6 +35,7 @@ from ..errors import ClientError, Rejected
 from ..exits import describe_bug, exit_code
 from ..model import ClientEvent, Kind, Message
 from ..read import gap_text
+from ..receipt import Receipt
 from . import render
 from .answers import Answers
 
@@ -67,10 +80,11 @@ class Talk:
         """Begin to listen; `take` is called on another thread for each item, and may block to slow it down."""
         threading.Thread(target=self._listen, args=(take,), name="confab-stream", daemon=True).start()
         self.answers.start()
+        self._take_up(self.chat.leftovers, self.chat.kept_elsewhere)
 
     def _listen(self, take: Callable[[Message | ClientEvent], None]) -> None:
         try:
-            for item in self.chat.stream():
+            for item in self.chat.stream(ahead=True):
                 take(item)
         except Exception as error:
             self.post(partial(self.fail, error))
@@ -110,6 +124,23 @@ class Talk:
         if item.priority in LOUD and not item.own:
             self.show(Control.bell())
 
+    def _take_up(self, leftovers: list[Receipt], elsewhere: int) -> None:
+        """Show what an earlier run left unanswered, as if it had just been typed."""
+        if leftovers:
+            self.tell(f"{_messages(len(leftovers))} from last time had no answer yet, and will be sent:")
+        for receipt in leftovers:
+            match receipt.command:
+                case Post(to=to, body=body):
+                    accepted = partial(self.own, to, body)
+                case Announce(to=to, body=body):
+                    accepted = partial(self.own, to, body, kind="announcement")
+                case _:
+                    continue
+            self.around(f"Waiting for the broker: {render.excerpt(body)}")
+            self.answers.expect(receipt, accepted, body)
+        if elsewhere:
+            self.tell(f"{_messages(elsewhere)} of another window still to be sent; opening one more sends them.")
+
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
         self.message(Message(seq, self.now(), self.chat.nick, target, kind, body, own=True))
@@ -134,6 +165,12 @@ class Talk:
                     self.around(render.room_change(item))
             case happenings.Connected():
                 self._connected(item)
+            case happenings.CaughtUp(missed=missed):
+                if self._missing:
+                    self._missing = False
+                    self.show(render.rule(f"now; {_messages(missed)} missed"))
+            case happenings.NotKept(text=text):
+                self.show(render.warning(harmless(text)))
             case happenings.Refused():
                 self._refused(item)
             case happenings.Connecting(attempt=attempt, why=why):
@@ -236,6 +273,10 @@ class Talk:
         if not self.over:
             self.over = True
             self._leave()
+
+
+def _messages(count: int) -> str:
+    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _clause(sentence: str) -> str:

@@ -1,0 +1,53 @@
+"""What becomes of a keeping slot's file over its life: opened, written, and put aside when it is of no more use.
+
+Never raises: a client whose disk fails goes on in memory, and its person is told with a sentence. Knows no session.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .outbox import Kept
+from .store import Store, StoreError, put_aside
+
+
+class Keeper:
+    """What an earlier process left for this one, and where this one writes for the next."""
+
+    def __init__(self, path: Path, device: bytes, broker: bytes) -> None:
+        self.problem = ""  # what is wrong with the file since the start, a sentence
+        self.elsewhere = 0  # texts that other slots keep, in which nobody runs
+        self._path = path
+        self._store: Store | None = None
+        try:
+            self._store = Store(path, device, broker)
+        except StoreError as error:
+            self.problem = self._give_up(error, "What was not sent before lies in it, and does not go out by itself.")
+            try:
+                self._store = Store(path, device, broker)
+            except StoreError:
+                self.problem += " What you send is kept in memory only, until the broker has it."
+        self.device = self._store.device if self._store else device
+        self.kept = self._store.kept if self._store else None  # None: nothing can be kept
+
+    def save(self, kept: Kept) -> str:
+        """Write a batch of changes; returns why nothing is kept from now on, a sentence, else nothing."""
+        if self._store is None:
+            return ""
+        try:
+            self._store.save(kept)
+        except StoreError as error:
+            self.close()
+            return self._give_up(error, "What you send is kept in memory only, until the broker has it.")
+        return ""
+
+    def _give_up(self, error: StoreError, then: str) -> str:
+        aside = put_aside(self._path)
+        where = f"It is kept as {aside.name}. " if aside else ""
+        return f"{error}. {where}{then}"
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
