@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from messages import LEASE_SECONDS, Accepted, Code, Message, Rejected
 
-from . import effects, requests
+from . import effects
+from .checks import number_of
 from .entries import Announced, AnyEntry, Posted, Released
 from .log import Segment
 from .sessions import Peer, Session
@@ -81,7 +82,7 @@ def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why:
             if peer is not None:
                 core.answer(peer, Rejected(entry.number, Code.NOT_STORED, text))
         elif peer is not None:
-            core.answer(peer, Rejected(requests.number_of(peer.asked), Code.NOT_STORED, text))
+            core.answer(peer, Rejected(number_of(peer.asked), Code.NOT_STORED, text))
             peer.asked = None
             core.backlog.unblock(peer)
         elif isinstance(entry, Released):  # nobody asked: try again

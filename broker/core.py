@@ -30,7 +30,7 @@ from messages import (
     Storing,
 )
 
-from . import applying, effects, feeding, requests
+from . import applying, effects, feeding, leaving, requests
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry
@@ -38,6 +38,7 @@ from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .notes import Note
 from .outbound import Outbound
+from .receipts import Receipts
 from .sessions import Here, Peer, Session
 from .state import State
 
@@ -63,6 +64,7 @@ class Core:
         self.snapshot_seq = self.state.seq
         self.here: dict[int, Here] = {}  # by account id
         self.audience = Audience(self.state, self.here)
+        self.receipts = Receipts(self.state, self.here)
         self.out = Outbound()
         self.notes: list[Note] = []  # what happened, for the broker's own log
         if log.damage:
@@ -141,11 +143,15 @@ class Core:
 
     def afford(self, peer: Peer, command: AnyCommand, cost: int) -> bool:
         """Whether a question may still be answered in this tick; if not it is asked again in the next."""
-        if self._lookups < cost:
+        if self._lookups < min(cost, LOOKUPS):
             self.backlog.postpone(peer, command)
             return False
-        self._lookups -= cost
+        self.spend(cost)
         return True
+
+    def spend(self, cost: int) -> None:
+        """Note what an answer cost, beyond what was known before."""
+        self._lookups -= cost
 
     def leave(self, here: Here, reason: str) -> None:
         """A person has no session left: release the nick with this tick, unless the same key is coming in again."""
@@ -212,6 +218,8 @@ class Core:
         if self._entries:
             self._commit(now, at)
         self.spoken.clear()
+        for peer, event in self.receipts.news():
+            self.answer(peer, event)
         if self._behind:
             self.fed = feeding.feed(self, self._behind, now)
 
@@ -287,7 +295,7 @@ class Core:
         for here, reason in list(self._leaving.items()):
             if here.account.key not in self.arriving:
                 del self._leaving[here]
-                effects.left(self, here, reason)
+                leaving.left(self, here, reason)
 
     def _commit(self, now: float, at: int) -> None:
         entries, origins = self._entries, self._origins
@@ -310,7 +318,7 @@ class Core:
         if command is not None and not peer.gone:
             effects.conclude(self, peer, command, seq, took, now)
         elif isinstance(command, Hello):
-            effects.abandoned(self, peer)
+            leaving.abandoned(self, peer)
         self.backlog.unblock(peer)
 
     def _can_store(self, now: float, ok: bool, text: str) -> None:
@@ -363,17 +371,10 @@ class Core:
         peer.answers.clear()
         self.backlog.forget(peer)
         if peer.session is not None:
-            effects.detach(self, peer.session, now)
+            leaving.detach(self, peer.session, now)
 
     def dismiss(self, peer: Peer, code: Code, text: str, now: float) -> None:
         """Tell a connection that it is over; it is cut if it stays all the same."""
         self.answer(peer, Dismissed(code, text))
         peer.gone = True
-        self.schedule(peer, now + effects.FAREWELL_SECONDS)
-
-    def shut(self, by: str, reason: str, seconds: float, now: float) -> None:
-        """Go down after `seconds`, and tell everyone."""
-        closing = Closing(by, seconds, reason)
-        self.closing = (now + seconds, closing)
-        self.tell(self.audience.everyone(), closing)
-        self.note("closing", by=by, seconds=seconds, reason=reason)
+        self.schedule(peer, now + leaving.FAREWELL_SECONDS)

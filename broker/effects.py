@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from messages import (
     EVERYONE,
     HELLO_SECONDS,
-    LEASE_SECONDS,
     SILENCE_SECONDS,
     Accepted,
     Announcement,
@@ -22,14 +21,13 @@ from messages import (
     RoomChange,
 )
 
-from . import greeting, moderation, requests
+from . import greeting, leaving, moderation
+from .checks import number_of
 from .entries import Announced, AnyEntry, Banned, Granted, Joined, Left, Named, Released, Unbanned
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
     from .core import Core
-
-FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it is still connected by then
 
 
 def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
@@ -43,7 +41,7 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             core.audience.changed()
             here = core.here.pop(entry.account, None)
             if here is not None:
-                _tell_left(core, here, entry.reason)
+                leaving.tell_left(core, here, entry.reason)
         case Joined() if took:
             core.routes.clear()
             account = core.state.by_key[entry.key]
@@ -71,15 +69,7 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
         case Rename() if not took:
             core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
         case _:
-            core.answer(peer, Accepted(requests.number_of(command), seq))
-
-
-def abandoned(core: Core, peer: Peer) -> None:
-    """A Hello was committed for a connection that is gone already: its nick must not stay taken by nobody."""
-    account = core.state.by_key.get(peer.key)
-    if account is not None and account.nick and account.id not in core.here:
-        here = core.here[account.id] = Here(account, account.nick, core.at)
-        core.leave(here, "the connection was lost")
+            core.answer(peer, Accepted(number_of(command), seq))
 
 
 def announcement(core: Core, seq: int, at: int, entry: Announced) -> Announcement:
@@ -115,66 +105,7 @@ def _entered(core: Core, room: int, account: int, *, joined: bool) -> None:
     core.note("entered" if joined else "left room", who=here.nick, room=name)
 
 
-def _tell_left(core: Core, here: Here, reason: str) -> None:
-    if here.announced:
-        here.announced = False
-        core.tell(core.audience.everyone(), Presence(here.nick, "left", reason))
-        core.note("left", who=here.nick, why=reason)
-
-
-# --- sessions that end -----------------------------------------------------------------------------------------------
-
-
-def bye(core: Core, peer: Peer, now: float) -> None:
-    """A client leaves: its session ends, and with the last one a guest's nick is free."""
-    peer.leaving = True
-    core.schedule(peer, now + FAREWELL_SECONDS)
-    if peer.session is not None:
-        end(core, peer.session, "")
-
-
-def detach(core: Core, session: Session, now: float) -> None:
-    """A connection broke: the session waits for its client until the lease ends."""
-    session.peer = None
-    core.forget(session)
-    core.audience.changed()
-    session.expires = now + LEASE_SECONDS
-    core.schedule(session, session.expires)
-    here = session.here
-    if here.announced and not here.lost and not here.present:
-        here.lost = True
-        core.tell(core.audience.everyone(), Presence(here.nick, "lost"))
-        core.note("lost", who=here.nick)
-
-
-def end(core: Core, session: Session, reason: str) -> None:
-    """A session is over."""
-    here = session.here
-    if here.sessions.get(session.device.id) is not session:
-        return
-    del here.sessions[session.device.id]
-    if not session.quiet:
-        here.taken = max(session.taken, here.taken)
-    if session.number > session.device.last_number:
-        core.spoken[session.device.id] = session.number
-    core.forget(session)
-    core.audience.changed()
-    if session.peer is not None:
-        session.peer.session = None
-    if not here.sessions:
-        core.leave(here, reason)
-    elif not here.staffed:
-        _tell_left(core, here, reason)
-
-
-def left(core: Core, here: Here, reason: str) -> None:
-    """The tick is at its end and a person had no session left: unless somebody came in, a guest's nick is released."""
-    if core.here.get(here.account.id) is not here:
-        return  # released meanwhile
-    if not here.sessions:
-        core.propose(Released(here.account.id, reason, here.taken))
-    elif not here.staffed:
-        _tell_left(core, here, reason)
+# --- as time passes -------------------------------------------------------------------------------------------------
 
 
 def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
@@ -184,7 +115,7 @@ def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
             _expire_peer(core, what, now)
         case Session():
             if what.peer is None and what.expires <= now:
-                end(core, what, "the connection was lost")
+                leaving.end(core, what, "the connection was lost")
         case Here():
             if not what.sessions and core.here.get(what.account.id) is what:
                 core.leave(what, "did not come back")
@@ -196,7 +127,7 @@ def _expire_peer(core: Core, peer: Peer, now: float) -> None:
     elif peer.session is None and not peer.operator and peer.greet_by <= now:
         core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")
         peer.leaving = True
-        core.schedule(peer, now + FAREWELL_SECONDS)
+        core.schedule(peer, now + leaving.FAREWELL_SECONDS)
     elif peer.heard + SILENCE_SECONDS <= now:
         core.close(peer, now)
         core.cut.append(peer)

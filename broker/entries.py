@@ -6,13 +6,45 @@ entry) elsewhere, which keeps a post small. A post keeps the names as they were,
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from messages import Priority
 
 EVERYONE_ID = 0  # what `to` holds for '*'; sequences start at 1, so no account or room has it
+
+
+class Span(NamedTuple):
+    """A stretch of the log: what comes behind `after`, up to `upto`. The default is empty."""
+
+    after: int = 0
+    upto: int = 0
+
+    def covers(self, seq: int) -> bool:
+        """Whether a sequence lies in it."""
+        return self.after < seq <= self.upto
+
+    def beyond(self, before: Span) -> Span:
+        """What is in this one and was not when it reached only as far as `before`."""
+        return Span(max(self.after, before.upto), self.upto)
+
+    def joined(self, other: Span) -> Span:
+        """Both as one where they meet; else the one that reaches further, since only one is kept."""
+        if max(self.after, other.after) > min(self.upto, other.upto):
+            return max(self, other, key=lambda span: (span.upto > span.after, span.upto))
+        return Span(min(self.after, other.after), max(self.upto, other.upto))
+
+
+class Reach(NamedTuple):
+    """How far somebody has come with what was said: what a client of theirs took, and what it showed."""
+
+    delivered: Span = Span()
+    read: Span = Span()
+
+    def joined(self, other: Reach) -> Reach:
+        """What one of them or the other reached."""
+        return Reach(self.delivered.joined(other.delivered), self.read.joined(other.read))
 
 
 class Entry(msgspec.Struct, array_like=True, gc=False):
@@ -59,6 +91,7 @@ class Released(Entry, tag="released"):
     account: int
     reason: str
     taken: int = 0  # everything up to here was delivered to its last person's session; 0: to none
+    reach: Reach = Reach()  # what is known to have been delivered and read, by any of its sessions
 
 
 class Registered(Entry, tag="registered"):

@@ -44,6 +44,8 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
             behind[session] = None
             continue
         budget -= cursor - max(session.cursor, core.log.cut)
+        if session.cursor < core.log.cut:
+            core.receipts.skip(session, core.log.cut)
         session.cursor = cursor
         if session.cursor >= core.log.head:
             session.live = True

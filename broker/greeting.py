@@ -22,7 +22,7 @@ from messages import (
     version_refusal,
 )
 
-from . import effects
+from . import leaving
 from .entries import AnyEntry, Installed, Joined, Named
 from .sessions import Here, Session
 
@@ -97,7 +97,7 @@ def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
         refuse_taken(core, peer, command.nick, now)
     elif account.banned is not None:  # in the same tick
         _turn_away(core, peer, account.banned, now)
-        effects.abandoned(core, peer)
+        leaving.abandoned(core, peer)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
 
@@ -112,6 +112,8 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     before = here.sessions.get(device.id)
     if before is not None:
         core.forget(before)
+        core.receipts.drop(before)
+        here.reach = here.reach.joined(before.reach)
         if before.peer is not None:
             before.peer.session = None
             core.dismiss(
@@ -131,6 +133,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         quiet=command.quiet,
         feeding=command.feed,
         cursor=cursor,
+        began=_began(command, cursor),
         taken=cursor,
         number=max(device.last_number, before.number if before else core.spoken.get(device.id, 0)),
     )
@@ -139,6 +142,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     core.answer(
         peer, _welcome(core, account.nick, session.cursor, resumed=resumed, account=account, number=session.number)
     )
+    core.receipts.greeted(session)
     session.live = session.feeding and session.cursor == head
     if not session.live:
         core.follow(session)
@@ -158,6 +162,13 @@ def _start(core: Core, here: Here, command: Hello) -> int:
     waiting = [session.taken for session in here.sessions.values() if not session.quiet]  # within their lease
     away = here.taken or here.account.taken if here.account.registered else core.state.seq
     return max(waiting, default=away)
+
+
+def _began(command: Hello, cursor: int) -> int:
+    """Behind which sequence the client took everything up to the cursor; of another log's it says nothing."""
+    if command.began is None or command.after != cursor:
+        return cursor
+    return min(command.began, cursor)
 
 
 def _announce(core: Core, here: Here, session: Session, command: Hello) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from messages import Ban, Code, Done, Down, Grant, Kick, Unban
+from messages import Ban, Closing, Code, Done, Down, Grant, Kick, Unban
 
-from . import effects, requests
+from . import leaving
+from .checks import short_enough
 from .entries import AnyEntry, Banned, Granted, Unbanned
 from .state import Account
 
@@ -29,7 +30,7 @@ def handle(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant | Down, n
         text = "Only admins may do that; who runs the broker makes one with: confab-broker admin grant NICK"
         core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         return
-    if isinstance(command, (Kick, Ban, Down)) and not requests.short_enough(core, peer, command.number, command.reason):
+    if isinstance(command, (Kick, Ban, Down)) and not short_enough(core, peer, command.number, command.reason):
         return
     if isinstance(command, Down):
         _down(core, peer, command, now)
@@ -76,11 +77,14 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
     for session in list(here.sessions.values()):
         if session.peer is not None:
             core.dismiss(session.peer, code, f"You were {text}", now)
-        effects.end(core, session, text)
+        leaving.end(core, session, text)
     core.leave(here, text)
 
 
 def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
     seconds = command.seconds if math.isfinite(command.seconds) else 0.0
-    core.shut(core.name_of(peer), command.reason, seconds, now)
+    closing = Closing(core.name_of(peer), seconds, command.reason)
+    core.closing = (now + seconds, closing)
+    core.tell(core.audience.everyone(), closing)
+    core.note("closing", by=closing.by, seconds=seconds, reason=command.reason)
     core.answer(peer, Done(command.number))

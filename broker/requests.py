@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 
 from messages import (
     BODY_BYTES,
-    EVERYONE,
-    REASON_BYTES,
     RETRY_WINDOW,
     ROOM_LENGTH,
     TITLE_BYTES,
@@ -51,13 +49,12 @@ from messages import (
     Who,
     check_nick,
     check_room,
-    check_target,
     fold,
 )
 
-from . import effects, feeding, greeting, moderation, recall, roster
-from .entries import EVERYONE_ID, Announced, AnyEntry, Joined, Left, Named, Posted, Registered
-from .index import pair, words_of
+from . import feeding, greeting, leaving, moderation, questions
+from .checks import find_target, short_enough
+from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
 from .log import LogError
 
 if TYPE_CHECKING:
@@ -66,7 +63,6 @@ if TYPE_CHECKING:
 
 
 MAX_ROUTES = 10_000  # spellings of targets that are remembered
-HISTORY_COST = 16  # of the LOOKUPS of a tick: reading the log takes that much longer than a roster
 
 
 def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) -> None:
@@ -80,13 +76,13 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case Hello():
             greeting.hello(core, peer, command, now)
         case Ping():
-            head = core.tick_head if session is None or session.live else session.cursor
-            core.answer(peer, Pong(command.token, head))
+            core.answer(peer, Pong(command.token, core.tick_head if session is None else _sent(core, session)))
         case Mark():
             if session is not None:
-                session.taken = max(session.taken, min(command.taken, core.tick_head))
+                sent = _sent(core, session)
+                core.receipts.mark(session, min(command.taken, sent), min(command.read, sent))
         case Bye():
-            effects.bye(core, peer, now)
+            leaving.bye(core, peer, now)
         case Kick() | Ban() | Unban() | Grant() | Down():
             moderation.handle(core, peer, command, now)
         case _ if session is None:
@@ -96,18 +92,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             say(core, peer, session, command)
         case Feed():
             _feed(core, session, command)
-        case Who():
-            if core.afford(peer, command, 1):
-                core.answer(peer, roster.people(core, command))
-        case Rooms():
-            if core.afford(peer, command, 1):
-                core.answer(peer, roster.rooms(core, session, command))
-        case History():
-            _history(core, peer, session, command)
-        case Search():
-            _search(core, peer, session, command)
-        case Track():
-            core.refuse(peer, command.number, Code.NOT_TRACKED, "Nothing is tracked here yet.")
+        case Who() | Rooms() | History() | Search() | Track():
+            questions.handle(core, peer, session, command)
         case Away():
             _away(core, peer, session, command)
         case Join():
@@ -118,11 +104,6 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             core.ask(peer, command, Registered(session.here.account.id, isinstance(command, Register)))
         case Rename():
             _rename(core, peer, session, command)
-
-
-def number_of(command: AnyCommand | None) -> int:
-    """The number an answer to this command carries; 0 for those without one."""
-    return getattr(command, "number", 0)
 
 
 # --- saying ----------------------------------------------------------------------------------------------------------
@@ -214,7 +195,7 @@ def _again(core: Core, peer: Peer, session: Session, command: Post | Announce) -
 
 def _looked(core: Core, peer: Peer, retries: feeding.Retries, command: Post | Announce) -> bool:
     """Look for a retry in the log; False when it is looked for again in the next tick. Raises LogError."""
-    if not core.afford(peer, command, HISTORY_COST):
+    if not core.afford(peer, command, questions.HISTORY_COST):
         return False
     if not retries.look(command.number):
         core.backlog.postpone(peer, command)
@@ -232,28 +213,6 @@ def _resolve(core: Core, peer: Peer, command: Post | Announce) -> tuple[int, str
     return found
 
 
-def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, str] | None:
-    """The id and the wire form of a target; refuses and returns None when there is none."""
-    try:
-        wire = check_target(target)
-    except InvalidName as error:
-        core.refuse(peer, number, Code.TARGET_INVALID, str(error))
-        return None
-    if wire == EVERYONE:
-        return EVERYONE_ID, wire
-    if wire.startswith("@"):
-        account = core.state.by_nick.get(fold(wire[1:]))
-        if account is None:
-            core.refuse(peer, number, Code.NO_SUCH_NICK, f"Nobody called {wire[1:]} is here.")
-            return None
-        return account.id, f"@{account.nick}"
-    room = core.state.by_room.get(wire)
-    if room is None:
-        core.refuse(peer, number, Code.NO_SUCH_ROOM, f"There is no room {wire}; joining it would make it.")
-        return None
-    return room.id, wire
-
-
 def _sayable(core: Core, peer: Peer, number: int, body: str) -> bool:
     if not body or body.isspace():
         core.refuse(peer, number, Code.EMPTY, "There is nothing in this message.")
@@ -268,57 +227,21 @@ def _sayable(core: Core, peer: Peer, number: int, body: str) -> bool:
     return True
 
 
-def short_enough(core: Core, peer: Peer, number: int, text: str) -> bool:
-    """Whether a reason or an away text keeps to its limit; refuses otherwise."""
-    if len(text.encode()) <= REASON_BYTES:
-        return True
-    core.refuse(peer, number, Code.TOO_LONG, f"A reason or away text may have {REASON_BYTES} bytes.")
-    return False
-
-
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 
+def _sent(core: Core, session: Session) -> int:
+    """Every delivery up to here was sent to this session, as far as it wanted them."""
+    return core.tick_head if session.live else session.cursor
+
+
 def _feed(core: Core, session: Session, command: Feed) -> None:
-    if command.after is None:
-        if session.live:
-            session.cursor = core.tick_head
-        session.feeding = False
-    else:
-        session.feeding = True
-        session.cursor = min(command.after, core.tick_head)
+    sent = _sent(core, session)
+    session.feeding = command.after is not None
+    session.cursor = sent if command.after is None else min(command.after, core.tick_head)
+    if session.cursor > sent:
+        core.receipts.skip(session, session.cursor)
     core.follow(session)
-
-
-def _history(core: Core, peer: Peer, session: Session, command: History) -> None:
-    if not core.afford(peer, command, HISTORY_COST):
-        return
-    found = find_target(core, peer, command.number, command.to)
-    if found is None:
-        return
-    try:
-        core.answer(peer, recall.history(core.log, core.index, session.here.account, command, *found))
-    except LogError as error:
-        core.refuse(peer, command.number, Code.NOT_READ, str(error))
-
-
-def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
-    account = session.here.account
-    if not words_of(command.words):
-        core.refuse(peer, command.number, Code.EMPTY, "There is no word to search for.")
-        return
-    if not core.afford(peer, command, HISTORY_COST):
-        return
-    wanted = None
-    if command.to:
-        found = find_target(core, peer, command.number, command.to)
-        if found is None:
-            return
-        wanted = pair(account.id, found[0]) if command.to.startswith("@") else (0, found[0])
-    try:
-        core.answer(peer, recall.search(core.log, core.index, account, command, wanted))
-    except LogError as error:
-        core.refuse(peer, command.number, Code.NOT_READ, str(error))
 
 
 def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:

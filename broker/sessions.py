@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from messages import AnyCommand, AnyEvent, Malformed
 
+from .entries import Reach, Span
 from .state import Account, Device
 
 if TYPE_CHECKING:
@@ -49,13 +50,20 @@ class Session:
     quiet: bool
     feeding: bool  # False: the client holds deliveries back
     cursor: int  # when not live: everything up to here was sent
+    began: int  # from behind here on it was sent everything, over this connection or earlier ones
     taken: int  # the client said that it took everything up to here
     number: int  # highest number proposed, at least device.last_number
+    shown: int = 0  # the client said that it showed everything up to here
     live: bool = False  # its cursor is the head: deliveries go out with the tick
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
     retry_at: float = 0.0  # its part of the log cannot be read: not fed again before then, monotonic
     retries: Retries | None = None  # what repeated commands were accepted as
     runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs
+
+    @property
+    def reach(self) -> Reach:
+        """What this session was delivered and has shown, for sure."""
+        return Reach(Span(self.began, self.taken), Span(self.began, self.shown))
 
 
 @dataclass(eq=False, slots=True)
@@ -70,6 +78,10 @@ class Here:
     taken: int = 0  # how far those sessions had come that ended, scripts left aside; 0: none did
     announced: bool = False  # the others were told that this person joined
     lost: bool = False  # no announced session is connected, and the others were told
+    reach: Reach = field(init=False)  # of the sessions that ended, in this life and earlier ones
+
+    def __post_init__(self) -> None:
+        self.reach = self.account.reach
 
     @property
     def staffed(self) -> bool:

@@ -22,6 +22,7 @@ from .entries import (
     Left,
     Named,
     Posted,
+    Reach,
     Registered,
     Released,
     Unbanned,
@@ -41,6 +42,7 @@ class Account(msgspec.Struct):
     quiet: bool = False  # a script's, which was never announced
     registered: bool = False  # keeps nick, rooms and mail while away
     taken: int = 0  # registered: what was delivered when it was last away; a device without a cursor goes on there
+    reach: Reach = Reach()  # what was delivered to and read by it, when it was last away
     admin: bool = False
     banned: str | None = None  # the reason; None: welcome
     rooms: dict[int, int] = {}  # room id → the sequence at which it was entered
@@ -105,7 +107,7 @@ class State:
             case Named():
                 return self._name(seq, entry)
             case Released():
-                return self._release(self.accounts[entry.account], entry.taken)
+                return self._release(self.accounts[entry.account], entry)
             case Registered():
                 account = self.accounts[entry.account]
                 took = _changed(account, "registered", entry.kept)
@@ -161,12 +163,13 @@ class State:
         self.by_nick[fold(entry.nick)] = account
         return True
 
-    def _release(self, account: Account, taken: int) -> bool:
-        if account.registered:
-            account.taken = max(account.taken, taken)
-            return True
+    def _release(self, account: Account, entry: Released) -> bool:
         if not account.nick:
             return False
+        account.reach = entry.reach
+        if account.registered:
+            account.taken = max(account.taken, entry.taken)
+            return True
         del self.by_nick[fold(account.nick)]
         account.nick = ""
         for room in account.rooms:

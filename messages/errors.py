@@ -34,7 +34,7 @@ class Code(StrEnum):
     REPLACED = "replaced"  # the same device connected again, and that newer connection counts
     NOT_STORED = "not_stored"  # the broker cannot write its log; nothing was accepted
     NOT_READ = "not_read"  # the broker cannot read its log at that place
-    NOT_TRACKED = "not_tracked"  # not a message of yours, or one that was said to a room or to everyone
+    NOT_TRACKED = "not_tracked"  # not a message of yours that is kept, or one posted to a room or to everyone
     FORGOTTEN = "forgotten"  # a retry of a command which was refused or never arrived, and newer ones were accepted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker import backlog, core, feeding, log, outbound, recall, requests
+from broker import backlog, core, feeding, log, outbound, questions, recall, requests
 from messages import (
     BATCH_COMMANDS,
     LEASE_SECONDS,
@@ -123,7 +123,7 @@ def test_a_frame_of_questions_is_spread_over_ticks_and_others_are_served_between
     alice.put(*(History(n, "*") for n in range(1, BATCH_COMMANDS + 1)))
     bob.put(Post(1, "*", "hi"))
     wire.core.tick(0, 0)
-    assert len(asked) <= 2 * core.LOOKUPS / requests.HISTORY_COST
+    assert len(asked) <= 2 * core.LOOKUPS / questions.HISTORY_COST
     wire.tick()
     assert len(alice.hear(HistoryPage)) == BATCH_COMMANDS
     assert [type(event) for event in bob.hear()] == [Accepted]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from broker import applying, core, effects, feeding, log, requests
+from broker import applying, core, feeding, leaving, log, receipts, requests
 from broker.core import LATE_SECONDS
 from broker.entries import Posted
 from broker.state import State
 from messages import (
     PROTOCOL,
+    TRACK_SEQS,
     Accepted,
     Announcement,
     Away,
@@ -29,12 +30,15 @@ from messages import (
     Join,
     Kick,
     Leave,
+    Mark,
     Message,
     Ping,
     Pong,
     Post,
+    Progress,
     Rejected,
     Rename,
+    Track,
     Unban,
     Welcome,
     Who,
@@ -50,6 +54,8 @@ TARGETS = ("*", "#general", "@ann", "@ben", "@cid")
 
 class RoughWire(Wire):
     """A wire whose ticks come one by one, so that anything may happen between two."""
+
+    clients: tuple[Client, ...] | list[Client] = ()
 
     def once(self, seconds: float = 0.001) -> None:
         """One tick."""
@@ -89,6 +95,12 @@ def check_invariants(wire: Wire) -> None:
             else:
                 stuck = broker.backlog.stuck(session.peer)
                 assert session.live + (session in broker._behind) + stuck == 1, "fed neither live nor from the log"
+    told = broker.receipts
+    assert all(session.peer is not None for session in told._of), "told of what nobody hears"
+    assert sorted(told._watches) == sorted(seq for seqs in told._to.values() for seq in seqs)
+    assert all(seqs == sorted(seqs) for seqs in told._to.values())
+    assert all(watch.sessions for watch in told._watches.values()), "kept for nobody"
+    assert not told._news, "news that is not told"
 
 
 @dataclass
@@ -110,12 +122,21 @@ class Client:
     held: bool = False
     pings: int = 0
     ignored: int = 0  # the token up to which a pong is no cursor
+    shown: int = 0  # what the person has read
+    direct: dict[int, str] = field(default_factory=dict)  # sequence of a direct message → to whom
+    told: dict[int, set[str]] = field(default_factory=dict)  # sequence → who was delivered it, as the broker says
 
     def connect(self) -> None:
         """Open a connection and greet; what was unanswered follows the Welcome."""
         self.remote = self.wire.connect(self.name, device=self.device, greet=False)
         self.up = self.held = False
-        self.remote.put(Hello(PROTOCOL, self.name, self.device.encode().ljust(16, b"\0"), self.cursor))
+        self.hello()
+
+    def hello(self) -> None:
+        """Greet, and say what was taken."""
+        device = self.device.encode().ljust(16, b"\0")
+        began = None if self.cursor is None else self.first
+        self.remote.put(Hello(PROTOCOL, self.name, device, self.cursor, began=began))
 
     def post(self, to: str, size: int = 1) -> None:
         """Say something new, sent at once when the connection is up."""
@@ -142,13 +163,16 @@ class Client:
                     self.welcomed(event)
                 case Accepted():
                     for n in range(event.count):
-                        self.open.pop(event.number + n, None)
+                        post = self.open.pop(event.number + n, None)
+                        if post and post.to.startswith("@"):
+                            self.direct[event.seq + n] = post.to[1:]
                         before = self.accepted.setdefault(event.number + n, event.seq + n)
                         assert before == event.seq + n, "acknowledged under two sequences"
                         assert event.number + n not in self.refused
                 case Rejected(code=Code.NOT_STORED) if event.number == 0:
-                    self.remote.put(Hello(PROTOCOL, self.name, self.device.encode().ljust(16, b"\0"), self.cursor))
+                    self.hello()
                 case Rejected():
+                    assert event.code != Code.NOT_TRACKED
                     assert event.number not in self.accepted
                     if self.open.pop(event.number, None):
                         self.refused[event.number] = event.code
@@ -159,6 +183,16 @@ class Client:
                     if event.seq > self.cursor:
                         self.seen.append((event.seq, event.body))
                         self.cursor = event.seq
+                case Progress():
+                    self.learn(event)
+
+    def learn(self, event: Progress) -> None:
+        """Remember who has a message; they must have it indeed."""
+        self.told.setdefault(event.seq, set()).update(event.delivered)
+        for nick in (*event.delivered, *event.read):
+            devices = [other for other in self.wire.clients if other.name == nick]
+            assert [each for each in devices if event.seq in dict(each.seen)], "said to be delivered, and was not"
+            assert nick not in event.read or [each for each in devices if each.shown >= event.seq], "never read"
 
     def welcomed(self, event: Welcome) -> None:
         """Go on where the last connection stopped."""
@@ -171,9 +205,17 @@ class Client:
             self.remote.put(*self.open.values())
 
     def ping(self) -> None:
-        """Ask how far deliveries have come."""
+        """Say how far we have come, and ask how far deliveries and our own latest messages have."""
         self.pings += 1
-        self.remote.put(Ping(self.pings))
+        self.remote.put(Mark(self.cursor, self.shown), Ping(self.pings))
+        self.shown = self.cursor
+        self.track(list(self.direct)[-5:])
+
+    def track(self, seqs: list[int]) -> None:
+        """Ask who has some of our messages."""
+        if seqs:
+            self.number += 1
+            self.remote.put(Track(self.number, seqs))
 
     def hold(self) -> None:
         """Hold deliveries back, or go on behind the last one that was taken."""
@@ -203,7 +245,7 @@ def campaign(seed: int, steps: int = STEPS) -> list[Client]:
     """Run one; raises AssertionError as soon as something is wrong. Returns the clients when all is quiet."""
     rng = random.Random(seed)
     wire = RoughWire()
-    clients = [Client(wire, *person) for person in PEOPLE]
+    clients = wire.clients = [Client(wire, *person) for person in PEOPLE]
     for client in clients:
         client.connect()
         wire.once()
@@ -333,6 +375,7 @@ def check(wire: RoughWire, clients: list[Client]) -> None:
             and (entry.device != mine or entry.to == account)
         ]
         assert client.seen == expected, "not shown everything once and in order"
+    check_told(wire, clients)
     check_replay(wire)
     check_leavers(wire, clients)
 
@@ -343,6 +386,23 @@ def check_replay(wire: RoughWire) -> None:
     for segment in wire.log.read(0):
         folded.apply_segment(segment.first, segment.entries)
     assert folded.snapshot() == wire.core.state.snapshot()
+
+
+def check_told(wire: RoughWire, clients: list[Client]) -> None:
+    """Everyone has everything and says so: every sender knows, or is told who asks."""
+    for client in clients:
+        client.ping()
+    wire.once()
+    for client in clients:
+        for start in range(0, len(client.direct), TRACK_SEQS):
+            client.track(list(client.direct)[start : start + TRACK_SEQS])
+    for _ in range(20):
+        wire.once()
+        for client in clients:
+            client.read()
+    for client in clients:
+        assert client.direct.keys() <= client.told.keys(), "nobody was told"
+        assert all(to in client.told[seq] for seq, to in client.direct.items()), "not told of all"
 
 
 def check_leavers(wire: RoughWire, clients: list[Client]) -> None:
@@ -395,11 +455,13 @@ def accept_anyway(core_, entries, origins, why, now):
         (requests, "_again", store_again),
         (core.Core, "choked", drop),
         (applying, "refuse", accept_anyway),
-        (effects, "abandoned", lambda core_, peer: None),
+        (leaving, "abandoned", lambda core_, peer: None),
         (core.Core, "follow", lambda self, session: setattr(session, "live", session.feeding)),
         (applying, "_speaker", lambda core, entry: None),
+        (receipts.Receipts, "mark", lambda self, session, taken, read: None),
+        (receipts.Receipts, "_counts", lambda self, account, watch: account.id == watch.sender),
     ],
-    ids=["dedupe", "slow readers", "commit first", "abandoned nicks", "feeding", "own words"],
+    ids=["dedupe", "slow readers", "commit first", "abandoned nicks", "feeding", "own words", "marks", "whose"],
 )
 def test_without_a_safeguard_the_campaign_fails(monkeypatch, where, what, instead):
     monkeypatch.setattr(where, what, instead)

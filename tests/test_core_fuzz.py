@@ -21,12 +21,14 @@ from messages import (
     Join,
     Kick,
     Leave,
+    Mark,
     Ping,
     Post,
     Register,
     Rename,
     Rooms,
     Search,
+    Track,
     Unban,
     Unregister,
     Who,
@@ -58,7 +60,13 @@ def any_command(rng: random.Random, newest: int) -> AnyCommand | list:
     return pick(
         (
             lambda: Hello(
-                pick((1, 1, 1, 2)), pick(NICKS), device, pick(SEQUENCES), pick((True, False)), pick((True, False))
+                pick((1, 1, 1, 2)),
+                pick(NICKS),
+                device,
+                pick(SEQUENCES),
+                pick((True, False)),
+                pick((True, False)),
+                began=pick(SEQUENCES),
             ),
             lambda: Post(number, pick(TARGETS), pick(TEXTS)),
             lambda: Post(number, pick(TARGETS), pick(TEXTS)),
@@ -71,6 +79,8 @@ def any_command(rng: random.Random, newest: int) -> AnyCommand | list:
             lambda: Search(number, pick(TEXTS), pick(TARGETS)),
             lambda: Feed(pick(SEQUENCES)),
             lambda: Ping(1),
+            lambda: Mark(pick(SEQUENCES) or 3, pick(SEQUENCES) or newest),
+            lambda: Track(number, [pick((newest, newest + 20, rng.randrange(500))) for _ in range(rng.randint(1, 3))]),
             Bye,
             lambda: pick((Kick, Ban))(number, pick(NICKS), pick(TEXTS)),
             lambda: pick((Unban, Grant))(number, pick(NICKS)),

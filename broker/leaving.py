@@ -1,0 +1,89 @@
+"""How a session ends: by a bye, with its connection and the lease behind it, or put out; and what the others hear.
+
+A person whose last session ended is released with the tick, unless the same key is coming in again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import LEASE_SECONDS, Presence
+
+from .entries import Released
+from .sessions import Here, Peer, Session
+
+if TYPE_CHECKING:
+    from .core import Core
+
+FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it is still connected by then
+
+
+def bye(core: Core, peer: Peer, now: float) -> None:
+    """A client leaves: its session ends, and with the last one a guest's nick is free."""
+    peer.leaving = True
+    core.schedule(peer, now + FAREWELL_SECONDS)
+    if peer.session is not None:
+        end(core, peer.session, "")
+
+
+def detach(core: Core, session: Session, now: float) -> None:
+    """A connection broke: the session waits for its client until the lease ends."""
+    session.peer = None
+    core.forget(session)
+    core.receipts.drop(session)
+    core.audience.changed()
+    session.expires = now + LEASE_SECONDS
+    core.schedule(session, session.expires)
+    here = session.here
+    if here.announced and not here.lost and not here.present:
+        here.lost = True
+        core.tell(core.audience.everyone(), Presence(here.nick, "lost"))
+        core.note("lost", who=here.nick)
+
+
+def end(core: Core, session: Session, reason: str) -> None:
+    """A session is over."""
+    here = session.here
+    if here.sessions.get(session.device.id) is not session:
+        return
+    del here.sessions[session.device.id]
+    if not session.quiet:
+        here.taken = max(session.taken, here.taken)
+    here.reach = here.reach.joined(session.reach)
+    if session.number > session.device.last_number:
+        core.spoken[session.device.id] = session.number
+    core.forget(session)
+    core.receipts.drop(session)
+    core.audience.changed()
+    if session.peer is not None:
+        session.peer.session = None
+    if not here.sessions:
+        core.leave(here, reason)
+    elif not here.staffed:
+        tell_left(core, here, reason)
+
+
+def left(core: Core, here: Here, reason: str) -> None:
+    """The tick is at its end and a person had no session left: unless somebody came in, a guest's nick is released."""
+    if core.here.get(here.account.id) is not here:
+        return  # released meanwhile
+    if not here.sessions:
+        core.propose(Released(here.account.id, reason, here.taken, here.reach))
+    elif not here.staffed:
+        tell_left(core, here, reason)
+
+
+def abandoned(core: Core, peer: Peer) -> None:
+    """A Hello was committed for a connection that is gone already: its nick must not stay taken by nobody."""
+    account = core.state.by_key.get(peer.key)
+    if account is not None and account.nick and account.id not in core.here:
+        here = core.here[account.id] = Here(account, account.nick, core.at)
+        core.leave(here, "the connection was lost")
+
+
+def tell_left(core: Core, here: Here, reason: str) -> None:
+    """Tell the others that a person is gone."""
+    if here.announced:
+        here.announced = False
+        core.tell(core.audience.everyone(), Presence(here.nick, "left", reason))
+        core.note("left", who=here.nick, why=reason)
