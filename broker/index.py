@@ -20,7 +20,7 @@ from .log import Log, LogError, Segment
 FORMAT = 2  # of the file; another one is built anew
 PORTION_ENTRIES = 500  # folded in at a time
 PORTION_SIZE = 64 * 1024  # and characters of their bodies: some 5 ms, which a message may have to wait
-PART_ENTRIES = 200_000  # sequences of one part: to drop it takes some 5 ms too
+PART_ENTRIES = 100_000  # sequences of one part: to drop it takes some 5 ms too
 
 _WATERMARK = "CREATE TABLE watermark (seq INTEGER NOT NULL, digest BLOB NOT NULL)"
 _PART = (

@@ -216,11 +216,12 @@ class Log:
         except sqlite3.Error as error:
             raise LogError(f"The log cannot be read: {error}.") from error
 
-    def oldest(self, count: int) -> list[Old]:
+    def oldest(self, count: int) -> Iterator[Old]:
         """The oldest so many segments. Raises LogError."""
         query = "SELECT first + count - 1, at, length(entries) FROM segment ORDER BY first LIMIT ?"
         try:
-            return [Old(*row) for row in self._db.execute(query, (count,))]
+            for row in self._db.execute(query, (count,)):
+                yield Old(*row)
         except sqlite3.Error as error:
             raise LogError(f"The log cannot be read: {error}.") from error
 
@@ -254,7 +255,9 @@ class Log:
     def give_back(self, pages: int) -> None:
         """Give so many unused pages at the most back to the file system. Raises LogError."""
         try:
-            self._db.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+            self._db.executescript(
+                f"PRAGMA incremental_vacuum({pages})"
+            )  # a row for each page, which `execute` leaves be
         except sqlite3.Error as error:
             raise LogError(f"What is no longer used cannot be given back: {error}.") from error
 

@@ -14,9 +14,9 @@ from .log import Log, LogError
 if TYPE_CHECKING:
     from .core import Core
 
-PORTION_BYTES = 1024 * 1024  # of segments removed at a time: some 3 ms, which a message may have to wait
+PORTION_BYTES = 512 * 1024  # of segments removed at a time: some 2 ms, which a message may have to wait
 PORTION_SEGMENTS = 1_000  # and no more of them
-PORTION_PAGES = 500  # of the file given back at a time
+PORTION_PAGES = 200  # of the file given back at a time
 FREE_BYTES = 64 * 1024 * 1024  # unused space that the file keeps, for what is said next
 PAUSE_SECONDS = 0.01  # between two portions
 LOOK_SECONDS = 1.0  # between two looks at the size
