@@ -37,7 +37,9 @@ def main() -> int:
         size = log.size
         took = steps(core, Retention(size=size // 10))
         print(f"{describe()}\n")
-        print(f"{size / 2**20:,.0f} MiB cut to {log.size / 2**20:,.0f} MiB, the file is {mib(path):,.0f} MiB now:")
+        kept, free = log.size / 2**20, log.free / 2**20
+        log._db.execute("PRAGMA wal_checkpoint")  # as the next messages bring about
+        print(f"{size / 2**20:,.0f} MiB cut to {kept:,.0f} and {free:,.0f} unused, the file has {mib(path):,.0f} MiB:")
         print(f"{len(took):,} steps of at most {took[-1]:.1f} ms, median {took[len(took) // 2]:.1f} ms,", end=" ")
         print(f"99 % within {took[len(took) * 99 // 100]:.1f} ms, {sum(took) / 1000:.1f} s in all.")
         print(f"A part of the index, {PART_ENTRIES:,} messages, is dropped in {drop(log, Path(folder)):.1f} ms.")
