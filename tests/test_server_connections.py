@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import random
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -355,6 +356,40 @@ def test_a_self_chosen_routing_id_is_refused_in_words(broker):
     assert chosen.wait(Dismissed).code == "malformed"
     broker.steps(2.1)
     chosen.is_cut()
+
+
+def test_an_id_that_looks_automatic_takes_over_nobody(broker):
+    """It cannot be told from one that the ROUTER gave; but the key says who somebody is, and no id is given twice."""
+    alice = broker.dealer("alice")
+    [route] = broker.server._peers
+    thief = broker.dealer("thief", greet=False, routing_id=route)
+    thief.put(Hello(PROTOCOL, "thief", bytes(16)))
+    free = broker.dealer("free", routing_id=b"\0free")
+    broker.steps(1)
+    assert list(broker.core.state.by_nick) == ["alice", "free"]
+    alice.accepted(Post(1, "@free", "still me"))
+    assert [event.sender for event in free.barrier() if isinstance(event, Message)] == ["alice"]
+    assert not thief.events
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "granted", "expected"),
+    [
+        (1024, 20_000, 20_000, 20_000),
+        (20_000, 20_000, 0, 20_000),
+        (256, resource.RLIM_INFINITY, 20_000, sockets.MOST_DESCRIPTORS),  # as macOS says
+        (256, resource.RLIM_INFINITY, 0, 256),  # and grants even less
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 0, sockets.MOST_DESCRIPTORS),
+    ],
+)
+def test_connections_stay_below_the_descriptors_that_the_system_grants(monkeypatch, soft, hard, granted, expected):
+    def setrlimit(_: int, limits: tuple[int, int]) -> None:
+        if limits[0] > granted:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    assert sockets._raise_descriptor_limit() == expected - sockets.SPARE_DESCRIPTORS
 
 
 @pytest.mark.parametrize("frames", [(b"", b"\x90"), (b"a", b"b", b"c"), (b"\x90",) * 50])

@@ -8,9 +8,11 @@ dies on the way a second one goes on, and the client with it. SQLite is told to 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +26,9 @@ from .brokers import Broker, TortureError, broken, endpoint, folder, stored
 from .checker import Eye, Said, Verdict, judge
 from .result import Result, Scale
 
-CALLS = "write,pwrite64,pwritev,fdatasync,fsync,ftruncate,unlink"
+CALLS = ("write", "pwrite64", "pwritev", "fdatasync", "fsync", "ftruncate", "unlink")
+Point = tuple[str, int]  # the N-th call of a kind: strace counts each kind by itself
+UNTOUCHED: Point = ("", 0)
 POINTS = {"full": 100_000, "short": 3}  # at the most
 CONTROL_POINTS = {"full": 20, "short": 2}
 GROUPS: dict[Scale, tuple[int, ...]] = {"full": (1, 1, 1, 4, 1, 4, 1), "short": (1, 1, 3, 1)}  # said together
@@ -39,54 +43,53 @@ def run(scale: Scale) -> Result:
     """Sound and sabotaged."""
     if not shutil.which("strace"):
         raise TortureError("There is no strace here (Debian: apt install strace).")
-    total = calls(scale)
-    chosen = points(total, POINTS[scale])
+    every = [(call, number) for call, total in calls(scale).items() for number in range(1, total + 1)]
+    chosen = spread(every, POINTS[scale])
     found = live_all(chosen, scale)
-    tried = [number for number, (life, _) in zip(chosen, found, strict=True) if life.killed]
-    control = sum(
-        verdict.faults for _, verdict in live_all(points(total, CONTROL_POINTS[scale]), scale, "commit-first")
-    )
+    hit = Counter(life.point[0] for life, _ in found if life.killed)
+    kinds = ", ".join(f"{number} {call}" for call, number in sorted(hit.items()))
+    acknowledged = sum(verdict.acknowledged for _, verdict in found)
+    problems = [(life.point, each) for life, verdict in found for each in [*verdict.examples, *life.problems]]
+    careless = live_all(spread(every, CONTROL_POINTS[scale]), scale, "commit-first")
+    control = sum(verdict.faults for _, verdict in careless)
     return Result(
         test="SIGKILL at the N-th write or fsync of the log",
-        trials=len(tried),
+        trials=hit.total(),
         of="kills",
-        figures=f"a life from first start to shutdown makes some {total} such calls; the broker was killed at "
-        f"{len(tried)} of {len(chosen)} tried, the last one {max(tried, default=0)}; "
-        f"{sum(verdict.acknowledged for _, verdict in found):,} acknowledged.",
+        figures=f"a life from first start to shutdown makes some {len(every)} such calls, {len(chosen)} were tried, at "
+        f"{hit.total()} the broker was killed ({kinds}); {acknowledged:,} acknowledged.",
         control=f"acknowledge before the commit, {CONTROL_POINTS[scale]} points: {control} faults",
         control_red=control > 0,
-        problems=[
-            f"at call {life.number}: {each}" for life, verdict in found for each in [*verdict.examples, *life.problems]
-        ],
+        problems=[f"at {call} {number}: {each}" for (call, number), each in problems],
     )
 
 
-def live_all(numbers: list[int], scale: Scale, sabotage: str = "") -> list[tuple[Life, Verdict]]:
-    """Live one life for each number, some at a time."""
-    lives = [Life(number, scale, sabotage) for number in numbers]
+def live_all(points: list[Point], scale: Scale, sabotage: str = "") -> list[tuple[Life, Verdict]]:
+    """Live one life for each point, some at a time."""
+    lives = [Life(point, scale, sabotage) for point in points]
     with ThreadPoolExecutor(PARALLEL) as pool:
         return list(zip(lives, pool.map(Life.live, lives), strict=True))
 
 
-def points(total: int, wanted: int) -> list[int]:
-    """Every call, and some more since no two lives are quite alike; or so many of them, evenly spread."""
-    if wanted > total:
-        return list(range(1, total + total // 20 + 1))
-    return sorted({1 + (total - 1) * each // max(1, wanted - 1) for each in range(wanted)})
+def spread(every: list[Point], wanted: int) -> list[Point]:
+    """All of them, or so many, evenly spread."""
+    if wanted >= len(every):
+        return every
+    return [every[each * (len(every) - 1) // max(1, wanted - 1)] for each in range(wanted)]
 
 
-def calls(scale: Scale) -> int:
-    """How many such calls an undisturbed life makes."""
-    with tempfile.NamedTemporaryFile() as trace:
-        Life(0, scale, trace=Path(trace.name)).live()
-        return sum(1 for line in trace if b"= 0" in line or b") = " in line)
+def calls(scale: Scale) -> Counter[str]:
+    """How many such calls of each kind an undisturbed life makes."""
+    with tempfile.NamedTemporaryFile("r") as trace:
+        Life(UNTOUCHED, scale, trace=Path(trace.name)).live()
+        return Counter(match[1] for line in trace if (match := re.match(r"\d+ +(\w+)\(", line)))
 
 
 @dataclass
 class Life:
-    """One broker that is killed at its N-th call (0: never), its successor, and the one person who talks there."""
+    """One broker that is killed at this call, its successor, and the one person who talks there."""
 
-    number: int
+    point: Point
     scale: Scale
     sabotage: str = ""
     trace: Path = Path("/dev/null")
@@ -114,8 +117,9 @@ class Life:
     def _strace(self) -> list[str]:
         data = find_home(self._home).broker
         paths = [part for name in FILES for part in ("-P", str(data / name))]
-        inject = ["-e", f"inject={CALLS}:signal=KILL:when={self.number}"] if self.number else []
-        return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-e", f"trace={CALLS}", *inject, *paths]
+        call, number = self.point
+        inject = ["-e", f"inject={call}:signal=KILL:when={number}"] if number else []
+        return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), "-e", f"trace={','.join(CALLS)}", *inject, *paths]
 
     def _go_on(self) -> None:
         """Where the broker died, start the next one."""
@@ -139,19 +143,22 @@ class Life:
         except subprocess.TimeoutExpired:
             self.problems.append("It did not end when told to.")
             self._broker.kill()
+        self.killed |= self._broker.process.returncode < 0
         eye = Eye("ann/desk", "ann")
-        if self._broker.process.returncode < 0:  # at its end: the next one has to say the rest
-            self.killed = True
+        self._take(ann, eye, 0.0)
+        if len(eye.shown) < len(self.said):  # it came to its end before it had sent all: the next one does
             self._broker = Broker(self._home, self._bind)
             if not self._broker.ready(must=False):
                 self.problems.append(f"It did not start again: {self._broker.notes()}")
                 return eye
-        expected = len(self.said)
-        for message in ann.messages(timeout=3.0):
-            eye.shown.append((message.seq, message.body))
-            if len(eye.shown) == expected:
-                break
+            self._take(ann, eye, 3.0)
         return eye
+
+    def _take(self, ann: Client, eye: Eye, patience: float) -> None:
+        for message in ann.messages(timeout=patience):
+            eye.shown.append((message.seq, message.body))
+            if len(eye.shown) == len(self.said):
+                break
 
     def _wait(self, said: Said, receipt: Receipt) -> None:
         for _ in range(int(ANSWER_SECONDS / 0.1)):
