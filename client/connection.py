@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 _FIRST_RETRY = 0.1  # seconds; a broker that restarts is back after about that long
 _LAST_RETRY = (5.0, 30.0)  # seconds; drawn anew each time, so that a crowd does not come back as one
-_ATTEMPT_SECONDS = 12.0  # longer than the link's own limits; only a name that is not found takes that long
+_ATTEMPT_SECONDS = 22.0  # longer than the link's own limits; only a name that is not found takes that long
 _HURRIED_RETRY = 1.0  # seconds between the beginnings of two attempts, when a person waits for the second
 _STEADY_SECONDS = 1.0  # a connection that held this long makes the next retry a quick one again
 _JOIN_SECONDS = 1.0  # beyond the user's own timeout: the link's goodbye, and the context's end

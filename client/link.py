@@ -19,7 +19,8 @@ from .profile import Profile
 _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: looking up an enum costs more than the call
 _POLLIN = int(zmq.POLLIN)
 _FRAMES = 64  # read in one go before anything is sent again; some 60,000 events at the most
-_CONNECT_SECONDS = 5  # for TCP, and again for the handshake: a far broker needs less than one
+_CONNECT_SECONDS = 5  # for TCP: a far broker needs less than one
+_HANDSHAKE_SECONDS = 15  # behind that: a broker to which thousands come back at once needs some; giving up adds to them
 _GOODBYE_MS = 500  # a broker that reads takes our last frame within a round trip
 
 _WATCHED = (
@@ -56,7 +57,7 @@ class Link:
             zmq.RCVHWM: 0,  # what comes is read at once; a full queue would look like silence
             zmq.SNDHWM: 0,  # bounded by the outbox's window
             zmq.CONNECT_TIMEOUT: _CONNECT_SECONDS * 1000,
-            zmq.HANDSHAKE_IVL: _CONNECT_SECONDS * 1000,
+            zmq.HANDSHAKE_IVL: _HANDSHAKE_SECONDS * 1000,
             zmq.TCP_KEEPALIVE: 1,
             zmq.TCP_KEEPALIVE_IDLE: 30,
             zmq.IPV6: int("[" in address.endpoint),  # else a name that has both, like localhost, is IPv6 alone

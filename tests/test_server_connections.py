@@ -158,7 +158,7 @@ def test_a_client_that_never_says_anything_is_cut_in_time(broker):
     assert not silent.cut
     broker.steps(1.1)
     silent.is_cut()
-    assert whys(broker) == ["it said nothing for 10 seconds"]
+    assert whys(broker) == ["it said nothing for 20 seconds"]
     serves(broker)
 
 
