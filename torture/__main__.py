@@ -12,7 +12,7 @@ from benchmarks.machine import describe
 from benchmarks.processes import BenchmarkError, raise_descriptor_limit
 
 from .brokers import TortureError
-from .result import Result, Scale, table
+from .result import HEAD, Scale, line
 
 ROWS = ("kills", "clients", "syscalls", "power", "corruption", "diskerrors", "cuts", "stalled", "crowd", "clock")
 
@@ -25,23 +25,26 @@ def main() -> int:
     options = parser.parse_args()
     scale: Scale = "short" if options.short else "full"
     raise_descriptor_limit()
-    results: list[Result] = []
+    print(
+        f"`{' '.join(['python -m torture', *sys.argv[1:]])}`, {time.strftime('%Y-%m-%d')}; {describe()}.\n\n{HEAD}",
+        flush=True,
+    )
     failed = False
     for name in options.row or ROWS:
         began = time.monotonic()
         print(f"{name} …", end=" ", file=sys.stderr, flush=True)
         try:
-            results.append(importlib.import_module(f"torture.{name}").run(scale))
+            result = importlib.import_module(f"torture.{name}").run(scale)
         except (TortureError, BenchmarkError):  # the other rows still say something
             failed = True
             traceback.print_exc()
             continue
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-        for problem in results[-1].problems:
+        for problem in result.problems:
             print(f"  {problem}", file=sys.stderr)
-    print(f"`{' '.join(['python -m torture', *sys.argv[1:]])}`, {time.strftime('%Y-%m-%d')}; {describe()}.\n")
-    print(table(results))
-    return int(failed or not all(result.passed for result in results))
+        print(line(result), flush=True)  # at once: a run that is broken off has said what it found
+        failed |= not result.passed
+    return int(failed)
 
 
 if __name__ == "__main__":

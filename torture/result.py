@@ -1,4 +1,4 @@
-"""What one row found, and how the table of all rows is printed. Measures nothing."""
+"""What one row found, and how it is printed as a line of the table. Measures nothing."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ class Result:
         return f"0 failed; below {3 / max(self.trials, 3):.2g} each at 95 %"
 
 
-def table(results: list[Result]) -> str:
-    """All rows, as Markdown."""
-    lines = ["| test | trials | outcome | figures | control |", "|---|---|---|---|---|"]
-    for each in results:
-        red = "red" if each.control_red else "**NOT RED**"
-        figures = each.figures + (f" Left out: {each.left_out}" if each.left_out else "")
-        lines.append(f"| {each.test} | {each.trials:,} {each.of} | {each.bound} | {figures} | {each.control}: {red} |")
-    return "\n".join(lines)
+HEAD = "| test | trials | outcome | figures | control |\n|---|---|---|---|---|"
+
+
+def line(result: Result) -> str:
+    """One row, as Markdown."""
+    red = "red" if result.control_red else "**NOT RED**"
+    figures = result.figures + (f" Left out: {result.left_out}" if result.left_out else "")
+    trials = f"{result.trials:,} {result.of}"
+    return f"| {result.test} | {trials} | {result.bound} | {figures} | {result.control}: {red} |"
