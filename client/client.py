@@ -232,8 +232,21 @@ class Client:
         return self._each(Inbox.take_ahead if ahead else Inbox.take, timeout)
 
     def mark_read(self, message: Message) -> None:
-        """Everything up to this message was shown to the person."""
-        self._connection.mark_read(message.seq)
+        """Everything up to this message was shown to the person; their senders may be told, see read_receipts."""
+        self._connection.mark_read(message)
+
+    @property
+    def read_receipts(self) -> bool:
+        """Whether senders are told what was shown to this person: a choice kept on disk, for all of the profile.
+
+        Turned off, nothing more is told, of nothing that is shown from then on; what was told stays told. Turned on
+        again, the next message that is shown stands for all before it.
+        """
+        return self._connection.tells_read
+
+    @read_receipts.setter
+    def read_receipts(self, tell: bool) -> None:
+        self._connection.tells_read = tell
 
     def retry_as(self, nick: str) -> None:
         """After the broker refused our nick: ask for another, with the same profile and key."""

@@ -11,6 +11,7 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
+from math import inf
 from time import monotonic
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from messages import (
     AnyEvent,
     DecodeError,
     Event,
+    Post,
     decode_events,
     encode_commands,
 )
@@ -31,10 +33,10 @@ from messages import (
 from .errors import Broken, ClientError, Unreachable
 from .inbox import Inbox
 from .link import Link
-from .model import Connected, NotKept
+from .model import Connected, Message, NotKept
 from .outbox import Kept
 from .profile import Profile
-from .receipt import Numbered, Receipt
+from .receipt import Awaited, Numbered, Receipt
 from .session import Session, State
 
 T = TypeVar("T")
@@ -73,6 +75,15 @@ def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
     some = max(1, len(commands) * FRAME_BYTES // len(frame))  # as many as fit when all are alike
     for start in range(0, len(commands), some):
         yield from _split(commands[start : start + some])
+
+
+def _shortfall(seq: int, state: Awaited, by: int, people: list[str]) -> str:
+    """What to say when too few people have an accepted message in time."""
+    who = f"only {len(people)} of {by}: {', '.join(people)}" if people else "nobody" if by == 1 else f"none of {by}"
+    what = "were shown" if state == "read" else "were delivered"
+    if not people and by == 1:
+        what = what.replace("were", "was")
+    return f"It is accepted as number {seq}, but {who} {what} it in time."
 
 
 class Connection:
@@ -143,12 +154,50 @@ class Connection:
                 item = None if isinstance(found, bool) else found
         return item
 
-    def mark_read(self, seq: int) -> None:
+    def wait_for_people(self, receipt: Receipt, timeout: float | None, state: Awaited, by: int) -> int:
+        """Wait until so many people have a message; see Receipt.wait for what it raises."""
+        until = inf if timeout is None else monotonic() + timeout
+        if by < 1 or (by > 1 and isinstance(receipt.command, Post)):
+            raise ClientError(f"A direct message is for one person, so {by} cannot have it.")
+
+        def people() -> frozenset[str]:
+            return receipt.read_by if state == "read" else receipt.delivered_to
+
+        def settled() -> bool:
+            return len(people()) >= by or receipt.untracked is not None or self.session.failure is not None
+
+        if len(people()) < by:
+            self.track(receipt)
+            self.wait_for(receipt, timeout)
+        with self._lock:
+            self._changed.wait_for(settled, None if until == inf else until - monotonic())
+            if len(people()) >= by:
+                return receipt.seq
+            problem = receipt.untracked or self.session.failure
+        if problem is not None:
+            raise problem.with_traceback(None)
+        raise TimeoutError(_shortfall(receipt.seq, state, by, sorted(people())))
+
+    def track(self, receipt: Receipt) -> None:
+        """Ask who has a message, as soon as it is accepted."""
+        with self._lock:
+            self.session.track(receipt)
+            self._wake()
+
+    def mark_read(self, message: Message) -> None:
         """Everything up to this message was shown to the person."""
         with self._lock:
-            self.session.mark_read(seq)
-            if self.session.unsaved:
-                self._wake()
+            self.session.mark_read(message, tell=self._profile.tells_read)
+            self._wake()
+
+    @property
+    def tells_read(self) -> bool:
+        """Whether the broker may be told what was shown to the person."""
+        return self._profile.tells_read
+
+    @tells_read.setter
+    def tells_read(self, tell: bool) -> None:
+        self._profile.tells_read = tell
 
     @property
     def kept_elsewhere(self) -> int:

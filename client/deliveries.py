@@ -17,6 +17,7 @@ from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
 
 from .inbox import Inbox
 from .model import CaughtUp
+from .model import Message as ShownMessage
 from .read import read_message
 
 
@@ -26,6 +27,8 @@ class Deliveries:
     def __init__(self, inbox: Inbox, *, wanted: bool, cursor: int | None = None) -> None:
         self.inbox = inbox
         self.wanted = wanted  # False: a client that only sends
+        self.left = False  # a guest who said goodbye, and is not waiting for anything
+        self._start = cursor
         self.cursor = cursor  # all up to here is in the inbox or was never for us; None: never connected
         self.began: int | None = None  # the cursor has come here from there without a gap
         self.read = 0  # all up to here was shown to the person; 0: nobody says so
@@ -57,8 +60,20 @@ class Deliveries:
 
     @property
     def finished(self) -> int | None:
-        """The reader has finished with all up to here, or it was never for us; None: never connected."""
+        """Where the next process goes on reading: all before it was read or never for us; None: at the head."""
+        if self.left:
+            return None
+        if not self.wanted:
+            return self._start
         return self.cursor if self.cursor is None or self.inbox.idle else self.inbox.finished
+
+    def shown(self, message: ShownMessage, nick: str, *, tell: bool) -> None:
+        """The person was shown everything up to this message; without `tell` the broker is not told, nor of others."""
+        if not tell:
+            self.read = 0
+        elif message.seq > self.read:
+            self.read = message.seq
+            self.unmarked |= message.kind == "announcement" or fold(message.target) == f"@{fold(nick)}"
 
     def ping(self) -> list[Mark | Ping]:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""

@@ -81,6 +81,14 @@ class CaughtUp(msgspec.Struct, frozen=True):
     missed: int  # so many messages of it were for us
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """A message of ours that is tracked (see Receipt.track) has reached somebody else."""
+
+    seq: int
+    delivered_to: frozenset[str]  # all whose clients took it, as far as is known
+    read_by: frozenset[str]  # and of those to whom it was shown
+
+
 class NotKept(msgspec.Struct, frozen=True):
     """What is said with keep=True is in memory only, from now on or since the start; or a leftover was put aside."""
 
@@ -127,6 +135,7 @@ ClientEvent: TypeAlias = (
     | Connected
     | CaughtUp
     | NotKept
+    | Reached
     | Disconnected
     | Refused
     | Dismissed

@@ -11,7 +11,7 @@ import stat
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from messages import BODY_BYTES, Code, Gap, MessageError, Person, Priority, RoomInfo, fold, harmless
 
@@ -19,6 +19,9 @@ from .client import Client
 from .errors import ClientError, Rejected
 from .model import Connected, Disconnected, Dismissed, Message
 from .read import gap_text
+from .receipt import Awaited, Receipt
+
+Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
 
 
 class Out:
@@ -41,12 +44,18 @@ class Out:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    def accepted(self, seq: int, target: str) -> None:
-        """That something was accepted; a script learns it from the exit code."""
+    def accepted(self, seq: int, target: str, tracked: Receipt | None) -> None:
+        """That something was accepted, and who has it if that was waited for; a script learns it from the exit code."""
+        people: dict[str, Any] = {}
+        if tracked is not None:
+            people = {"delivered": sorted(tracked.delivered_to), "read": sorted(tracked.read_by)}
         if self.as_json:
-            self.object({"seq": seq, "to": target})
+            self.object({"seq": seq, "to": target, **people})
         elif self.terminal:
-            self.line(f"Accepted as number {seq}.")
+            told = "".join(
+                f" {state.title()}: {harmless(', '.join(nicks))}." for state, nicks in people.items() if nicks
+            )
+            self.line(f"Accepted as number {seq}.{told}")
 
     def messages(self, items: Iterable[Message], me: str) -> None:
         """Messages, one a line."""
@@ -101,14 +110,22 @@ def read_stdin() -> str | None:
         raise MessageError(f"Standard input is not valid UTF-8 (byte {error.start + 1}). Nothing was sent.") from error
 
 
-def announce(chat: Client, out: Out, text: str, *, title: str, priority: Priority, to: str, timeout: float) -> None:
-    """Announce something and wait until it is accepted."""
-    out.accepted(chat.announce(text, title=title, priority=priority, to=to).wait(timeout), to)
+def announce(
+    chat: Client, out: Out, text: str, *, title: str, priority: Priority, to: str, until: Until, timeout: float
+) -> None:
+    """Announce something and wait until it has come so far; raises TimeoutError."""
+    _await(chat.announce(text, title=title, priority=priority, to=to), out, to, until, timeout)
 
 
-def send(chat: Client, out: Out, target: str, text: str, *, timeout: float) -> None:
-    """Send a message and wait until it is accepted."""
-    out.accepted(chat.send(target, text).wait(timeout), target)
+def send(chat: Client, out: Out, target: str, text: str, *, until: Until, timeout: float) -> None:
+    """Send a message and wait until it has come so far; raises TimeoutError."""
+    _await(chat.send(target, text), out, target, until, timeout)
+
+
+def _await(receipt: Receipt, out: Out, target: str, until: Until, timeout: float) -> None:
+    state, by = until
+    seq = receipt.wait(timeout, state=state, by=by)
+    out.accepted(seq, target, receipt if state != "accepted" else None)
 
 
 def who(chat: Client, out: Out, *, timeout: float) -> None:
@@ -169,14 +186,19 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
     chat.wait_connected(connect)
     me = fold(chat.nick)
     wanted = {fold(target) for target in targets}
-    for target in targets:
-        if target.startswith("#") and target not in chat.rooms:
-            chat.join(target).wait(connect)
+    strange = [target for target in targets if target.startswith("#") and target not in chat.rooms]
+    known = {room.name for room in chat.list_rooms(connect)} if strange else set()
+    for target in strange:
+        if target not in known:  # to join it would make it
+            raise Rejected(Code.NO_SUCH_ROOM, f"There is no room {target}. Who joins it in a console makes it.")
+        chat.join(target).wait(connect)
     for item in chat.stream(silence):
         match item:
             case Message():
                 if not wanted or wanted & _conversations(item, me):
                     out.messages([item], chat.nick)
+                    if out.terminal and not wanted:  # to mark one as read says that all before it were shown
+                        chat.mark_read(item)
             case Disconnected(why=why):
                 _remark(f"The broker is away: {harmless(why)}")
             case Connected(again=True):

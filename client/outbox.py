@@ -14,17 +14,16 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from messages import RETRY_WINDOW, Announce, Down, Event, Kick, Post
+from messages import RETRY_WINDOW, Announce, Down, Event, Kick, Post, Track
 
 from .errors import ClientError, OutboxFull, Rejected, Unreachable
 from .receipt import Desk, Numbered, Receipt
 
 LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
-UNREPEATABLE = (
-    Down,
-    Kick,
-)  # not in the log, so the broker cannot know a retry: it would end the next broker, or session
+UNREPEATABLE = (Down, Kick, Track)
+"""Not in the log, so the broker cannot know a retry: one would end the next broker, or session. What a Track asked
+for was for the connection that broke; it is asked anew."""
 
 
 class Row(NamedTuple):
@@ -45,12 +44,13 @@ class Kept(NamedTuple):
 class Outbox:
     """Unanswered commands: `waiting` have no number yet, `flying` were numbered for the broker."""
 
-    def __init__(self, *, keeping: bool = False) -> None:
+    def __init__(self, kept: Kept | None = None) -> None:
         self.waiting: deque[Receipt] = deque()
         self.flying: dict[int, Receipt] = {}  # in the order of their numbers
         self._next = 1
         self._units = 0
-        self._keeping = keeping
+        self._keeping = kept is not None
+        self._cursor = kept.cursor if kept else None  # as it was written last
         self._place = 0  # of the text that was kept last
         self._changed: dict[Receipt, int | None] = {}  # kept texts → their number, 0 without one, None when answered
 
@@ -62,6 +62,10 @@ class Outbox:
         if self._units >= LIMIT:
             count = len(self)
             raise OutboxFull(f"{count:,} commands wait for the broker's answer already; wait for some receipts first.")
+        self.put(receipt)
+
+    def put(self, receipt: Receipt) -> None:
+        """Queue a command, however many there are."""
         self._units += receipt.units
         self.waiting.append(receipt)
         if self._keeping and isinstance(receipt.command, Post | Announce):
@@ -87,19 +91,21 @@ class Outbox:
             receipts.append(receipt)
         return receipts
 
-    @property
-    def changed(self) -> bool:
-        """Whether something must be written down."""
-        return bool(self._changed)
+    def unsaved(self, cursor: int | None) -> bool:
+        """Whether something must be written down, with the reader at `cursor`."""
+        return self._keeping and (bool(self._changed) or cursor != self._cursor)
 
-    def take_changed(self) -> list[Row]:
+    def take_unsaved(self, cursor: int | None) -> Kept | None:
         """What must be written down before anything more is sent."""
+        if not self.unsaved(cursor):
+            return None
         rows = [
             Row(receipt.place, number or 0, None if number is None else receipt.command)  # type: ignore[arg-type]
             for receipt, number in self._changed.items()
         ]
         self._changed.clear()
-        return rows
+        self._cursor = cursor
+        return Kept(rows, cursor)
 
     def stop_keeping(self) -> None:
         """Nothing is written down any more."""

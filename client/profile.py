@@ -5,7 +5,8 @@
     ├── key                  0600: the secret key, 40 characters of Z85; whoever can read it is this person
     ├── device-0, device-1…  0600: 16 random bytes in hex, locked (flock) by the process that uses them
     ├── window-0, window-1…  0600: the same, for processes that keep what they could not say (consoles)
-    └── window-0.db…         0600: what they keep, see store.py
+    ├── window-0.db…         0600: what they keep, see store.py
+    └── read-receipts-off    is there when nobody is to know what was shown to this person
 
 A device numbers its commands, so no two processes may be the same one at a time. The first free slot is taken: the
 broker knows as many devices of an account as ever ran at once, not one for every script that was started. Who keeps
@@ -33,12 +34,26 @@ _SLOTS = 1_000  # processes at once under one profile: more is a runaway script
 class Profile:
     """A key pair and a device slot, which stays locked until `release`."""
 
-    def __init__(self, public: bytes, secret: bytes, device: bytes, slot: int, keeper: Keeper | None) -> None:
-        self.public = public  # Z85, as zmq takes it
-        self.secret = secret
+    def __init__(
+        self, folder: Path, keys: tuple[bytes, bytes], device: bytes, slot: int, keeper: Keeper | None = None
+    ) -> None:
+        self.public, self.secret = keys  # Z85, as zmq takes it
         self.device = device
         self.keeper = keeper  # None: nothing is kept
         self._slot: int | None = slot
+        self._silent = folder / "read-receipts-off"
+
+    @property
+    def tells_read(self) -> bool:
+        """Whether the others may know what was shown to this person; kept for all windows and runs."""
+        return not self._silent.exists()
+
+    @tells_read.setter
+    def tells_read(self, tell: bool) -> None:
+        if tell:
+            self._silent.unlink(missing_ok=True)
+        else:
+            self._silent.touch(0o600)
 
     def release(self) -> None:
         """Let another process have the slot. Idempotent."""
@@ -56,12 +71,12 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        public, secret = _keys(folder)
+        keys = _keys(folder)
         if keep_for is not None:
             slot, keeper = _take_window(folder, keep_for)
-            return Profile(public, secret, keeper.device, slot, keeper)
+            return Profile(folder, keys, keeper.device, slot, keeper)
         slot = _take_slot(folder)
-        return Profile(public, secret, _device(slot), slot, None)
+        return Profile(folder, keys, _device(slot), slot)
     except OSError as error:
         raise NotConfigured(f"The profile in {folder} cannot be used: {error.strerror or error}.") from error
 

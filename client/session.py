@@ -41,6 +41,7 @@ from messages import (
     Pong,
     Post,
     Presence,
+    Progress,
     Register,
     Rejected,
     Rename,
@@ -59,6 +60,7 @@ from .inbox import Inbox
 from .model import Connected
 from .outbox import Kept, Outbox
 from .receipt import Desk, Numbered, Receipt
+from .tracking import Tracking
 from .version import __version__
 
 MARK_SECONDS = 0.2  # between two marks: at once for a message now and then, and next to nothing in a flood
@@ -100,18 +102,17 @@ class Session:
         self.stale = ""  # why the present connection is useless
         self.welcome: Connected | None = None
         self.inbox = Inbox()
-        self.outbox = Outbox(keeping=kept is not None)
+        self.outbox = Outbox(kept)
+        self._tracking = Tracking(desk)
         self.leftovers = self.outbox.restore(kept.rows, desk) if kept else []
         self._device = device
         self._desk = desk
         self._quiet = quiet
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
-        self._kept = kept  # its cursor is what was written last
-        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=kept.cursor if kept and receive else None)
+        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=kept.cursor if kept else None)
         self._ready: list[AnyCommand] = []  # goes out next
         self._heard = self._said = self._pinged = self._marked = 0.0
-        self._left = False  # as a guest, on purpose
         self._closing = inf  # when to stop waiting for answers
 
     # --- what the user does -------------------------------------------------------------------------------------------
@@ -139,9 +140,16 @@ class Session:
         if self.state is State.REFUSED:
             self._hello()
 
-    def mark_read(self, seq: int) -> None:
-        """Everything up to this message was shown to the person."""
-        self.inbox.finish(seq)
+    def track(self, receipt: Receipt) -> None:
+        """Ask who has a message of ours, once it is accepted; raises ClientError for what cannot be tracked."""
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        self._tracking.watch(receipt)
+
+    def mark_read(self, message: model.Message, *, tell: bool) -> None:
+        """Everything up to this message was shown to the person; `tell` the broker so, or never speak of it again."""
+        self.inbox.finish(message.seq)
+        self._deliveries.shown(message, self.nick, tell=tell)
 
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""
@@ -190,6 +198,8 @@ class Session:
         """Take what is to be sent now, in order."""
         if self.state is State.UP:
             self._ready += self._deliveries.go_on()
+            for question in self._tracking.questions():
+                self.outbox.put(question)
             self._ready += self.outbox.launch()
         ready, self._ready = self._ready, []
         if ready:
@@ -220,6 +230,8 @@ class Session:
                     self.outbox.answered(event.number, 0)
                 case Roster() | RoomList() | HistoryPage():
                     self.outbox.answered(event.number, event)
+                case Progress():
+                    self._tracking.progress(event, self.inbox)
                 case Gap():
                     self._deliveries.gap(event)
                 case Pong():
@@ -262,6 +274,7 @@ class Session:
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
         self._ready += self._deliveries.ask_on()
+        self._tracking.welcomed()
 
     def _rejected(self, event: Rejected) -> None:
         if event.number == 0 and event.code in DISMISSING:
@@ -331,27 +344,16 @@ class Session:
     @property
     def unsaved(self) -> bool:
         """Whether something must be written down."""
-        return self._kept is not None and (self.outbox.changed or self._kept.cursor != self._finished)
+        return self.outbox.unsaved(self._deliveries.finished)
 
     def take_unsaved(self) -> Kept | None:
         """What must be written down before anything more is sent."""
-        if not self.unsaved:
-            return None
-        self._kept = Kept([], self._finished)
-        return Kept(self.outbox.take_changed(), self._finished)
+        return self.outbox.take_unsaved(self._deliveries.finished)
 
     def stop_keeping(self, why: str) -> None:
         """What is said is in memory only from now on; `why` is a sentence."""
-        self._kept = None
         self.outbox.stop_keeping()
         self.inbox.put_event(model.NotKept(why))
-
-    @property
-    def _finished(self) -> int | None:
-        """Where the next process goes on reading; a guest who said goodbye is not waiting for anything."""
-        if self._kept is not None and not self._deliveries.wanted:
-            return self._kept.cursor
-        return None if self._left else self._deliveries.finished
 
     # --- signs of life ------------------------------------------------------------------------------------------------
 
@@ -390,5 +392,5 @@ class Session:
     def _end(self) -> None:
         if self.state is State.UP:
             self._ready += [*self._deliveries.mark(), Bye()]
-        self._left = self.welcome is not None and not self.registered
+        self._deliveries.left = self.welcome is not None and not self.registered
         self.fail(errors.Closed("This client was closed before the broker answered."))

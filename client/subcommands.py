@@ -52,8 +52,20 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _announcing(parser: argparse.ArgumentParser) -> None:
+def _sending(parser: argparse.ArgumentParser) -> None:
     _common(parser)
+    parser.add_argument(
+        "--wait",
+        type=_until,
+        default=("accepted", 1),
+        metavar="STATE[:N]",
+        help="wait for accepted (the default), or until the clients of N people (1) have it: delivered, "
+        "or until it was shown to them: read; direct messages and announcements only",
+    )
+
+
+def _announcing(parser: argparse.ArgumentParser) -> None:
+    _sending(parser)
     parser.add_argument("--title", default="", help="a title for the panel")
     parser.add_argument("--priority", choices=("low", "normal", "high", "urgent"), default="normal")
     parser.add_argument("--to", metavar="TARGET", default="*", help="@nick or '#room' instead of everyone")
@@ -65,6 +77,13 @@ def _remembering(parser: argparse.ArgumentParser) -> None:
         "--limit", type=_count, default=50, metavar="N", help=f"how many messages, at most {HISTORY_PAGE}"
     )
     parser.add_argument("--before", type=_count, metavar="SEQ", help="only those before this sequence number")
+
+
+def _until(text: str) -> tuple[str, int]:
+    state, colon, count = text.partition(":")
+    if state not in ("accepted", "delivered", "read") or (colon and state == "accepted"):
+        raise argparse.ArgumentTypeError(f"{text} is none of accepted, delivered[:N] and read[:N]")
+    return state, _count(count) if colon else 1
 
 
 def _seconds(text: str) -> float:
@@ -139,6 +158,7 @@ def _announce(options: argparse.Namespace) -> int:
             title=options.title,
             priority=options.priority,
             to=to,
+            until=options.wait,
             timeout=_patience(options),
         )
     return ACCEPTED
@@ -148,9 +168,14 @@ def _send(options: argparse.Namespace) -> int:
     from . import oneshot
 
     target, words = _take_target(options.words)
+    state, by = options.wait
+    if state != "accepted" and (by > 1 or not target.startswith("@")):
+        raise UsageError("Only a direct message can be waited for so, and by one person; or use announce.")
     text = _text(words)
     with open_client(options) as chat:
-        oneshot.send(chat, oneshot.Out(as_json=options.json), target, text, timeout=_patience(options))
+        oneshot.send(
+            chat, oneshot.Out(as_json=options.json), target, text, until=options.wait, timeout=_patience(options)
+        )
     return ACCEPTED
 
 
@@ -221,7 +246,7 @@ def _chat(options: argparse.Namespace) -> int:
 COMMANDS = {
     "chat": Subcommand("talk: the console", "[NICK]", _reach, _chat),
     "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
-    "send": Subcommand("send a message", "TARGET [TEXT ...]", _common, _send),
+    "send": Subcommand("send a message", "TARGET [TEXT ...]", _sending, _send),
     "who": Subcommand("who is online", "", _common, _who),
     "rooms": Subcommand("which rooms there are", "", _common, _rooms),
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),

@@ -10,7 +10,8 @@ from typing import Any
 
 from client.errors import ClientError, Closed, Rejected
 from client.model import Connected, Message, Page
-from messages import Person, RoomInfo
+from client.tracking import trackable
+from messages import Announce, Person, Post, RoomInfo
 
 AT = datetime(2026, 11, 24, 12, 4, 30).astimezone()
 END = object()
@@ -23,6 +24,8 @@ class FakeReceipt:
         self.outcome = outcome
         self.kept = False
         self.command: Any = None
+        self.delivered_to: frozenset[str] = frozenset()
+        self.read_by: frozenset[str] = frozenset()
         self._answered = threading.Event()
         if outcome is not None:
             self._answered.set()
@@ -31,11 +34,20 @@ class FakeReceipt:
     def done(self) -> bool:
         return self._answered.is_set()
 
+    @property
+    def state(self) -> str:
+        return "read" if self.read_by else "delivered" if self.delivered_to else "accepted" if self.done else "queued"
+
+    def track(self) -> None:
+        if self.command is None or not trackable(self.command):
+            raise ClientError("Not to be tracked.")
+
     def answer(self, outcome: int | ClientError) -> None:
         self.outcome = outcome
         self._answered.set()
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float | None = None, *, state: str = "accepted", by: int = 1) -> int:
+        self.awaited = (state, by)
         if not self._answered.wait(timeout):
             raise TimeoutError
         if isinstance(self.outcome, ClientError):
@@ -63,6 +75,7 @@ class FakeClient:
         self.closed = False
         self.leftovers: list[FakeReceipt] = []
         self.kept_elsewhere = 0
+        self.read_receipts = True
         self.read: list[Message] = []
 
     def _command(self, *call: Any) -> FakeReceipt:
@@ -72,10 +85,14 @@ class FakeClient:
         return receipt
 
     def send(self, target: str, body: str) -> FakeReceipt:
-        return self._command("send", target, body)
+        receipt = self._command("send", target, body)
+        receipt.command = Post(1, target, body)
+        return receipt
 
     def announce(self, body: str, *, title: str = "", priority: str = "normal", to: str = "*") -> FakeReceipt:
-        return self._command("announce", body, title, priority, to)
+        receipt = self._command("announce", body, title, priority, to)
+        receipt.command = Announce(1, to, body)
+        return receipt
 
     def join(self, room: str) -> FakeReceipt:
         self.rooms.append(room)

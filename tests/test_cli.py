@@ -116,6 +116,42 @@ def test_json_tells_the_sequence(shell: Shell) -> None:
     assert shell.objects == [{"seq": 1, "to": "@bob"}]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "awaited"),
+    [
+        (["announce", "x"], ("accepted", 1)),
+        (["announce", "x", "--wait", "accepted"], ("accepted", 1)),
+        (["announce", "x", "--wait", "delivered"], ("delivered", 1)),
+        (["announce", "x", "--wait", "read:3"], ("read", 3)),
+        (["send", "bob", "x", "--wait", "read"], ("read", 1)),
+    ],
+)
+def test_how_far_a_message_is_waited_for(shell: Shell, arguments: list[str], awaited: tuple[str, int]) -> None:
+    assert shell(*arguments) == 0
+    assert shell.chat.receipts[0].awaited == awaited
+
+
+def test_json_tells_who_has_what_was_waited_for(shell: Shell) -> None:
+    assert shell("announce", "x", "--wait", "delivered:2", "--json") == 0
+    assert shell.objects == [{"seq": 1, "to": "*", "delivered": [], "read": []}]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["send", "#ops", "x", "--wait", "read"],
+        ["send", "all", "x", "--wait", "delivered"],
+        ["send", "bob", "x", "--wait", "read:2"],
+        ["announce", "x", "--wait", "read:0"],
+        ["announce", "x", "--wait", "seen"],
+        ["announce", "x", "--wait", "accepted:2"],
+    ],
+)
+def test_what_cannot_be_waited_for_is_refused_before_it_is_sent(shell: Shell, arguments: list[str]) -> None:
+    assert shell(*arguments) == 2
+    assert not shell.chat.calls
+
+
 def test_options_reach_the_client(shell: Shell) -> None:
     shell("send", "bob", "x", "--as", "ops", "--broker", "tcp://127.0.0.1:1", "--home", "/h", "--timeout", "0.5")
     options = shell.options
@@ -339,7 +375,13 @@ def test_tail_follows_what_it_was_asked_for(shell: Shell) -> None:
 def test_tail_enters_the_rooms_it_follows(shell: Shell) -> None:
     shell.chat.items.put(END)
     shell("tail", "#general", "#ops")
-    assert shell.chat.calls == [("join", "#ops")]
+    assert shell.chat.calls == [("rooms",), ("join", "#ops")]
+
+
+def test_tail_makes_no_room(shell: Shell) -> None:
+    assert shell("tail", "#typo") == 3
+    assert "There is no room #typo" in shell.err
+    assert shell.chat.calls == [("rooms",)]
 
 
 def test_tail_tells_breaks_on_standard_error_and_ends_when_dismissed(shell: Shell) -> None:

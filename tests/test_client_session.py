@@ -17,6 +17,7 @@ from client.model import (
     Dismissed,
     Message,
     NotKept,
+    Reached,
     Refused,
     ServerClosed,
     ServerClosing,
@@ -30,7 +31,11 @@ from messages import (
     PING_SECONDS,
     PROTOCOL,
     SILENCE_SECONDS,
+    TRACK_SEQS,
+    TRACKED,
     Accepted,
+    Announce,
+    Announcement,
     AnyCommand,
     Bye,
     Code,
@@ -40,19 +45,23 @@ from messages import (
     Join,
     Kick,
     Leave,
+    Mark,
     Ping,
     Pong,
     Post,
     Presence,
+    Progress,
     Rename,
     RoomChange,
     Roster,
+    Track,
     Who,
     decode_commands,
 )
 from messages import Closed as WireClosed
 from messages import Closing as WireClosing
 from messages import Dismissed as WireDismissed
+from messages import Message as WireMessage
 from messages import Rejected as WireRejected
 from tests.client_wire import DEVICE, Disk, Wire, message, posts, said, welcome
 
@@ -385,10 +394,10 @@ def test_who_reads_ahead_says_what_was_shown() -> None:
     wire, disk = keeping()
     wire.up(registered=True)
     wire.says(*[message(seq) for seq in range(1, 6)])
-    list(iter(wire.session.inbox.take_ahead, None))
+    ahead = list(iter(wire.session.inbox.take_ahead, None))
     wire.wait(0)
     assert disk.cursor == 0
-    wire.session.mark_read(3)
+    wire.session.mark_read(ahead[3], tell=True)  # type: ignore[arg-type]  # the first is Connected
     wire.wait(0)
     assert disk.cursor == 3
     wire.session.inbox.finish()
@@ -452,6 +461,101 @@ def test_without_a_disk_nothing_more_is_kept_and_all_goes_on() -> None:
     assert disk.texts == []
     assert wire.events()[0] == NotKept("The disk is full.")
     assert not wire.session.unsaved
+
+
+# --- who has our messages --------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_watched_is_asked_for_and_again_on_each_connection() -> None:
+    wire = Wire()
+    wire.up()
+    plain, direct, loud = wire.submit(Post(1, "@bob", "x"), Post(1, "@bob", "y"), Announce(1, "*", "z"))
+    wire.session.track(direct)
+    wire.session.track(loud)
+    wire.sent()
+    wire.says(Accepted(1, 10, 2))
+    assert wire.sent() == [Track(4, [11])]
+    wire.says(Done(4), Accepted(3, 12))
+    assert wire.sent() == [Track(5, [12])]
+    wire.events()
+    wire.says(Done(5), Progress(11, ["bob"], []), Progress(12, ["bob"], ["carol"]), Progress(10, ["bob"], []))
+    assert (plain.state, direct.state, loud.state) == ("accepted", "delivered", "read")
+    assert (loud.delivered_to, loud.read_by) == ({"bob", "carol"}, {"carol"})
+    assert wire.events() == [
+        Reached(11, frozenset({"bob"}), frozenset()),
+        Reached(12, frozenset({"bob", "carol"}), frozenset({"carol"})),
+    ]
+    wire.cut()
+    assert wire.up(last_number=3) == [Track(6, [11, 12])]
+    wire.says(Done(6), Progress(11, [], ["bob"]), Progress(12, [], ["bob"]))
+    assert (direct.state, loud.read_by) == ("read", {"bob", "carol"})
+    wire.cut()
+    assert wire.up(last_number=3) == [Track(7, [12])]  # of the direct one everything is known
+
+
+def test_many_are_asked_for_in_questions_of_the_allowed_size_and_the_oldest_forgotten() -> None:
+    wire = Wire()
+    wire.up()
+    receipts = wire.submit(*posts(*map(str, range(TRACKED + 50))))
+    for receipt in receipts:
+        wire.session.track(receipt)
+    wire.sent()
+    wire.says(Accepted(1, 1, len(receipts)))
+    asked = [command.seqs for command in wire.sent() if isinstance(command, Track)]
+    assert all(len(seqs) <= TRACK_SEQS for seqs in asked)
+    wire.cut()
+    asked = [command.seqs for command in wire.up(last_number=TRACKED + 50) if isinstance(command, Track)]
+    assert [seq for seqs in asked for seq in seqs] == [*range(51, TRACKED + 51)]
+
+
+def test_one_that_cannot_be_tracked_does_not_stand_for_the_others() -> None:
+    wire = Wire()
+    wire.up()
+    good, bad = wire.submit(*posts("a", "b"))
+    wire.session.track(good)
+    wire.session.track(bad)
+    wire.sent()
+    wire.says(Accepted(1, 1, 2))
+    assert wire.sent() == [Track(3, [1, 2])]
+    wire.says(WireRejected(3, Code.NOT_TRACKED, "Cut."))
+    assert wire.sent() == [Track(4, [1]), Track(5, [2])]
+    wire.says(Done(4), WireRejected(5, Code.NOT_TRACKED, "Cut."))
+    assert wire.sent() == []
+    assert (good.untracked, str(bad.untracked)) == (None, "Cut.")
+
+
+@pytest.mark.parametrize("command", [Post(1, "#general", "x"), Post(1, "*", "x"), Join(1, "#dev")])
+def test_what_has_no_readers_to_name_cannot_be_tracked(command: Post | Join) -> None:
+    wire = Wire()
+    [receipt] = wire.submit(command)
+    with pytest.raises(ClientError, match="direct messages and announcements only"):
+        wire.session.track(receipt)
+
+
+def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
+    wire = Wire()
+    wire.up()
+    wire.wait(1)
+    wire.says(message(3), Announcement(5, 0, "bob", "*", "x", "", "low"), WireMessage(7, 0, "bob", "#general", "x"))
+    shown = [item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)]
+    wire.wait(0)
+    assert wire.sent() == [Mark(7, 0)]
+    wire.session.mark_read(shown[1], tell=True)
+    wire.wait(0.5)
+    assert wire.sent() == [Mark(7, 5)]
+    wire.session.mark_read(shown[2], tell=True)  # nobody asks for who read what was said to a room
+    wire.wait(0.5)
+    assert wire.sent() == []
+    wire.says(message(8))
+    [more] = [item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)]
+    wire.session.mark_read(more, tell=False)
+    wire.wait(0.5)
+    assert wire.sent() == [Mark(8, 0)]
+    wire.cut()
+    assert wire.up() == []
+    wire.session.close(wire.now)
+    wire.wait(0)
+    assert wire.sent() == [Mark(8, 0), Bye()]
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from client.model import (
     Dismissed,
     NotKept,
     Page,
+    Reached,
     Refused,
     ServerClosed,
     ServerClosing,
@@ -308,6 +309,33 @@ def test_what_was_missed_is_counted_once_it_has_come(desk: Desk) -> None:
 
 def test_a_disk_that_fails_is_told(desk: Desk) -> None:
     desk.happens(NotKept("The disk is full.")).sees("The disk is full.")
+
+
+def test_the_input_line_and_a_command_tell_who_has_what_i_said(desk: Desk) -> None:
+    desk.type("/receipts").sees("You have sent no direct message")
+    assert desk.talk.progress == ""
+    desk.type("to the room")
+    assert desk.talk.progress == ""
+    desk.type("/msg bob psst")
+    desk.until(lambda: not desk.talk.answers.unanswered())
+    assert desk.talk.progress == "@bob: accepted"
+    desk.chat.receipts[1].delivered_to = frozenset({"bob"})
+    desk.happens(Reached(2, frozenset({"bob"}), frozenset()))
+    assert desk.talk.progress == "@bob: delivered"
+    desk.type("/announce at five")
+    receipt = desk.chat.receipts[2]
+    receipt.delivered_to, receipt.read_by = frozenset({"bob", "carol", "dave"}), frozenset({"carol"})
+    assert desk.talk.progress == "announcement: delivered to 3, read by 1"
+    desk.type("/receipts").sees("read by carol, delivered to bob, dave")
+    assert "to the room" not in desk.screen.rpartition("message  ")[2]
+
+
+def test_what_i_read_is_told_until_i_say_no(desk: Desk) -> None:
+    desk.type("/receipts off").sees("Nobody learns what you have read")
+    assert desk.chat.read_receipts is False
+    desk.type("/receipts on").sees("Others may learn")
+    assert desk.chat.read_receipts is True
+    desk.type("/receipts maybe").sees("It goes like this: /receipts")
 
 
 def test_leaving_with_unanswered_lines_names_them(desk: Desk) -> None:

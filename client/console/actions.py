@@ -49,7 +49,7 @@ def announce(talk: Talk, arguments: list[str]) -> None:
     """Announce something to everyone."""
     text = arguments[0]
     if _fits(talk, text):
-        _do(talk, lambda: talk.chat.announce(text), lambda seq: talk.own(EVERYONE, text, seq, "announcement"), text)
+        _say(talk, lambda: talk.chat.announce(text), lambda seq: talk.own(EVERYONE, text, seq, "announcement"), text)
 
 
 def _post(talk: Talk, where: str, text: str) -> None:
@@ -67,7 +67,7 @@ def _post(talk: Talk, where: str, text: str) -> None:
 
     if talk.away:
         talk.around(f"Waiting for the broker: {render.excerpt(text)}")
-    _do(talk, lambda: talk.chat.send(target, text), accepted, text)
+    _say(talk, lambda: talk.chat.send(target, text), accepted, text)
 
 
 def _fits(talk: Talk, text: str) -> bool:
@@ -82,14 +82,44 @@ def too_long(size: int) -> str:
     return f"That is {size:,} bytes of text; a message holds at most 64 KiB ({BODY_BYTES:,}). Nothing was sent."
 
 
-def _do(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = "") -> None:
+def _say(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str) -> None:
+    """Send a text, and follow it to its readers."""
+    receipt = _do(talk, command, then, line)
+    if receipt is not None:
+        talk.follow(receipt)
+
+
+def _do(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = "") -> Receipt | None:
     """Give a command to the client; say so when it, or later the broker, refuses."""
     try:
         receipt = command()
     except (ClientError, MessageError) as error:
         talk.refuse(error, line)
-    else:
-        talk.answers.expect(receipt, then, line)
+        return None
+    talk.answers.expect(receipt, then, line)
+    return receipt
+
+
+def receipts(talk: Talk, arguments: list[str]) -> None:
+    """Show how far my last messages have come; or choose whether others learn what I have read."""
+    match [word.lower() for word in arguments]:
+        case []:
+            if talk.sent:
+                talk.show(render.receipts(talk.sent))
+            else:
+                talk.tell("You have sent no direct message and no announcement yet; of others nothing is told.")
+            talk.tell(_RECEIPTS[talk.chat.read_receipts], style="")
+        case ["on" | "off" as wish]:
+            talk.chat.read_receipts = wish == "on"
+            talk.tell(_RECEIPTS[talk.chat.read_receipts], style="")
+        case _:
+            talk.show(render.refusal("It goes like this: /receipts, /receipts off or /receipts on."))
+
+
+_RECEIPTS = {
+    True: "Others may learn that you have read their direct messages and announcements; /receipts off ends that.",
+    False: "Nobody learns what you have read; /receipts on changes that.",
+}
 
 
 def turn_to(talk: Talk, arguments: list[str]) -> None:

@@ -95,6 +95,7 @@ TABLE = (
     Command(("/history",), "[N]", "the latest messages of this conversation", 0, 1, actions.history),
     Command(("/search",), "words", "find messages; from:NICK in:TARGET after:DATE before:DATE", 1, 1, actions.search),
     Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
+    Command(("/receipts",), "[off|on]", "who has read you; whether others learn it of you", 0, 1, actions.receipts),
     Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
     Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
     Command(("/register",), "", "keep your nick, your rooms and your mail while you are away", 0, 0, actions.register),

@@ -25,7 +25,14 @@ from messages import BODY_BYTES, EVERYONE, fold
 from . import actions, commands, render
 from .talk import Talk
 
-_STYLE = Style.from_dict({"prompt": "bold ansicyan", "prompt.direct": "bold ansimagenta", "prompt.away": "ansiyellow"})
+_STYLE = Style.from_dict(
+    {
+        "prompt": "bold ansicyan",
+        "prompt.direct": "bold ansimagenta",
+        "prompt.away": "ansiyellow",
+        "progress": "ansibrightblack",
+    }
+)
 
 
 def make_prompt(talk: Talk, hand_on: Callable[[str], None], source: Input, sink: Output) -> PromptSession[str]:
@@ -33,6 +40,7 @@ def make_prompt(talk: Talk, hand_on: Callable[[str], None], source: Input, sink:
     return PromptSession(
         lambda: prompt_text(talk),
         multiline=True,
+        rprompt=lambda: [("class:progress", talk.progress)],
         prompt_continuation=lambda width, line, wrapped: "" if wrapped else "… ".rjust(width),
         history=InMemoryHistory(),
         completer=Names(talk),

@@ -24,6 +24,7 @@ from rich.text import Text
 from messages import EVERYONE, Person, Presence, RoomChange, RoomInfo, fold, harmless
 
 from ..model import Message
+from ..receipt import Receipt
 
 NICK_COLORS = (
     "cyan",
@@ -39,6 +40,7 @@ NICK_COLORS = (
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
 NARROW = 60  # columns under which alignment costs more than it gives
+NAMED = 8  # people named in one line; the others are counted
 PANEL_CELLS = 100  # a panel over a wider terminal is harder to read, not easier
 
 _HEADINGS = {"high": "IMPORTANT ANNOUNCEMENT", "urgent": "URGENT ANNOUNCEMENT"}
@@ -230,6 +232,40 @@ def hint(*rows: tuple[str, str]) -> RenderableType:
     table = Table.grid(padding=(0, 3, 0, 0))
     for typed, does in rows:
         table.add_row(Text(typed, style="bold"), Text(does, style="dim"))
+    return Indented(table)
+
+
+def nothing() -> Text:
+    """What leaves no trace, and yet has the input line drawn anew."""
+    return Text("", end="")
+
+
+def progress(receipt: Receipt, *, short: bool = False) -> str:
+    """How far a direct message or an announcement of mine has come, in words."""
+    to = harmless(getattr(receipt.command, "to", ""))
+    state, read, delivered = receipt.state, receipt.read_by, receipt.delivered_to
+    if to.startswith("@"):
+        return f"{to}: {state}" if short else state
+    if not delivered:
+        return f"announcement: {state}" if short else state
+    if short:
+        return f"announcement: delivered to {len(delivered)}, read by {len(read)}"
+    others = sorted(delivered - read)
+    told = [f"read by {_names(sorted(read))}"] * bool(read) + [f"delivered to {_names(others)}"] * bool(others)
+    return ", ".join(told)
+
+
+def _names(nicks: Sequence[str]) -> str:
+    more = f" and {len(nicks) - NAMED:,} more" if len(nicks) > NAMED else ""
+    return ", ".join(map(harmless, nicks[:NAMED])) + more
+
+
+def receipts(sent: Iterable[Receipt]) -> RenderableType:
+    """How far my last messages have come."""
+    table = _table("to", "message", "state")
+    for receipt in sent:
+        to, body = getattr(receipt.command, "to", ""), getattr(receipt.command, "body", "")
+        table.add_row(place_text(to), Text(excerpt(body, 30)), Text(progress(receipt)))
     return Indented(table)
 
 

@@ -60,8 +60,8 @@ class Screen:
             self._wake.clear()
             while self._pending:
                 portion = [self._pending.popleft() for _ in range(min(PORTION, len(self._pending)))]
-                if text := self._rendered([thing for thing in portion if not isinstance(thing, _Mark)]):
-                    await self._write(text)
+                if things := [thing for thing in portion if not isinstance(thing, _Mark)]:
+                    await self._write(self._rendered(things))
                 for mark in portion:
                     if isinstance(mark, _Mark):
                         mark.reached()

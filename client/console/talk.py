@@ -7,7 +7,9 @@ one thread, the console's; `post` brings results of other threads to it.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -41,6 +43,7 @@ from .answers import Answers
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 
+SENT = 10  # messages of mine of which /receipts tells
 LOUD = frozenset({"high", "urgent"})  # announcements that ring the terminal's bell
 
 JOKES = (
@@ -72,6 +75,7 @@ class Talk:
         self.ever_connected = False
         self.people: dict[str, str] = {}  # folded nick → nick: who can be completed
         self.answers = Answers(post, self)
+        self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away
         self._day = self.now().date()
@@ -138,8 +142,20 @@ class Talk:
                     continue
             self.around(f"Waiting for the broker: {render.excerpt(body)}")
             self.answers.expect(receipt, accepted, body)
+            self.follow(receipt)
         if elsewhere:
             self.tell(f"{_messages(elsewhere)} of another window still to be sent; opening one more sends them.")
+
+    def follow(self, receipt: Receipt) -> None:
+        """Be told who has this message of mine, if that can be told."""
+        with suppress(ClientError):  # said to a room or to everyone, or the client is closed
+            receipt.track()
+            self.sent.append(receipt)
+
+    @property
+    def progress(self) -> str:
+        """How far my last direct message or announcement has come, for the input line's right end."""
+        return render.progress(self.sent[-1], short=True) if self.sent and not self.over else ""
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
@@ -169,6 +185,8 @@ class Talk:
                 if self._missing:
                     self._missing = False
                     self.show(render.rule(f"now; {_messages(missed)} missed"))
+            case happenings.Reached():
+                self.show(render.nothing())  # the input line is drawn anew, and tells it
             case happenings.NotKept(text=text):
                 self.show(render.warning(harmless(text)))
             case happenings.Refused():
