@@ -7,6 +7,7 @@ looks at a bounded number of entries and says where to go on. It ends where the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, History, HistoryPage, Message, Search, fold
 
@@ -27,7 +28,9 @@ def history(log: Log, index: Index, account: Account, command: History, to: int,
     before = _before(log, command.before)
     indexed = index.of(wanted, min(before, index.watermark + 1))
     found = _candidates(log, index, before, indexed, lambda entry: conversation(entry) == wanted)
-    return _page(log, command.number, target, command.limit, found)
+    until = inf if command.until is None else command.until
+    fitting = ((seq, cost, item if item is not None and item[1] < until else None) for seq, cost, item in found)
+    return _page(log, command.number, target, command.limit, fitting, -inf if command.since is None else command.since)
 
 
 def search(log: Log, index: Index, account: Account, command: Search, to: Conversation | None) -> HistoryPage:
@@ -88,12 +91,15 @@ def _candidates(
         yield seq, cost, (seq, segment.at, entry) if isinstance(entry, (Posted, Announced)) else None
 
 
-def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step]) -> HistoryPage:
+def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step], since: float = -inf) -> HistoryPage:
+    """Fill one page; it ends for good at the first message that was said before `since`."""
     items: list[Message | Announcement] = []
     size = looked_at = 0
     for seq, cost, found in steps:
         looked_at += cost
         if found is not None:
+            if found[1] < since:
+                return HistoryPage(number, to, items[::-1], None)
             items.append(delivery(*found))
             size += len(found[2].body)
         if len(items) >= min(limit, HISTORY_PAGE) or size >= HISTORY_BYTES or looked_at >= LOOKED_AT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from math import inf
 from time import monotonic
 from types import TracebackType
@@ -47,7 +48,7 @@ from .inbox import Inbox
 from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
 from .profile import open_profile
-from .query import read_query
+from .query import milliseconds, read_query
 from .read import read_page
 from .receipt import Numbered, Receipt
 from .session import State
@@ -194,10 +195,24 @@ class Client:
         """Which rooms there are."""
         return self._ask(Rooms(1), RoomList, timeout).rooms
 
-    def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
-        """The latest messages of a conversation, or those before a sequence."""
+    def history(
+        self,
+        target: str,
+        *,
+        limit: int = 50,
+        before: int | datetime | None = None,
+        since: datetime | None = None,
+        timeout: float | None = 5.0,
+    ) -> Page:
+        """The latest messages of a conversation; those before a sequence or a time, and none from before `since`.
+
+        Of a stretch with more than `limit` messages the latest are returned; Page.before says where to ask on.
+        """
         target = check_target(plain(target))
-        return self._read_back(lambda count, end: History(1, target, count, end), limit, before, timeout)
+        start = milliseconds(since) if since else None
+        until = milliseconds(before) if isinstance(before, datetime) else None
+        end = None if isinstance(before, datetime) else before
+        return self._read_back(lambda count, seq: History(1, target, count, seq, start, until), limit, end, timeout)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages with all these words among those we may see, or those in front of a sequence.

@@ -170,9 +170,18 @@ def rooms(chat: Client, out: Out, *, timeout: float) -> None:
     )
 
 
-def history(chat: Client, out: Out, target: str, *, limit: int, before: int | None, timeout: float) -> None:
-    """Print the latest messages of a conversation, oldest first."""
-    page = chat.history(target, limit=limit, before=before, timeout=timeout)
+def history(
+    chat: Client,
+    out: Out,
+    target: str,
+    *,
+    limit: int,
+    before: int | datetime | None,
+    since: datetime | None,
+    timeout: float,
+) -> None:
+    """Print the latest messages of a conversation, or of a stretch of it, oldest first."""
+    page = chat.history(target, limit=limit, before=before, since=since, timeout=timeout)
     out.messages(page.messages, chat.nick)
 
 

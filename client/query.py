@@ -1,16 +1,23 @@
 """What a person searches for: words, and 'from:NICK in:TARGET after:DATE before:DATE' among them. Pure functions.
 
-A date is a day as in 2026-11-24, or a time of one as in 2026-11-24T17:00, in local time. after: means from its
-beginning on, before: up to its beginning.
+A date is a day as in 2026-11-24, or a time of one as in 2026-11-24T17:00, in local time, or an age as in 30m, 12h or
+7d. after: means from its beginning on, before: up to its beginning.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from messages import InvalidName, Search
 
 from .targets import read_nick, read_target
+
+_AGES = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 
 
 def read_query(text: str, limit: int = 50, before: int | None = None) -> Search:
@@ -26,16 +33,24 @@ def read_query(text: str, limit: int = 50, before: int | None = None) -> Search:
             case "in":
                 to = read_target(value)
             case "after":
-                since = _moment(value)
+                since = milliseconds(read_moment(value))
             case "before":
-                until = _moment(value)
+                until = milliseconds(read_moment(value))
             case _:
                 words.append(word)
     return Search(1, " ".join(words), limit, before, sender, to, since, until)
 
 
-def _moment(text: str) -> int:
+def read_moment(text: str) -> datetime:
+    """The moment that a person means by a date or an age; raises InvalidName."""
     try:
-        return int(datetime.fromisoformat(text).astimezone().timestamp() * 1000)
+        if text[-1:].lower() in _AGES and text[:-1].isdecimal():
+            return datetime.now().astimezone() - int(text[:-1]) * _AGES[text[-1].lower()]
+        return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise InvalidName(f"{text} is no date; write 2026-11-24 or 2026-11-24T17:00.") from None
+        raise InvalidName(f"{text} is no date; write 2026-11-24, 2026-11-24T17:00, or an age as in 12h.") from None
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as the wire has it; one without a zone is local time."""
+    return int(moment.timestamp() * 1000)

@@ -9,9 +9,10 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from messages import GENERAL, HISTORY_PAGE, parse_address
+from messages import GENERAL, HISTORY_PAGE, MessageError, parse_address
 
 from .exits import ACCEPTED
 from .targets import default_nick, read_target
@@ -71,12 +72,26 @@ def _announcing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="TARGET", default="*", help="@nick or '#room' instead of everyone")
 
 
-def _remembering(parser: argparse.ArgumentParser) -> None:
+def _limited(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument(
-        "--limit", type=_count, default=50, metavar="N", help=f"how many messages, at most {HISTORY_PAGE}"
+        "--limit", type=_count, default=50, metavar="N", help=f"how many messages, the latest, at most {HISTORY_PAGE}"
     )
+
+
+def _searching(parser: argparse.ArgumentParser) -> None:
+    _limited(parser)
     parser.add_argument("--before", type=_count, metavar="SEQ", help="only those before this sequence number")
+
+
+def _remembering(parser: argparse.ArgumentParser) -> None:
+    _limited(parser)
+    parser.add_argument(
+        "--since", type=_moment, metavar="DATE|AGE", help="only from this time on: 2026-11-24, 2026-11-24T17:00, 12h"
+    )
+    parser.add_argument(
+        "--before", type=_place, metavar="DATE|AGE|SEQ", help="only before this time, or this sequence number"
+    )
 
 
 def _until(text: str) -> tuple[str, int]:
@@ -91,6 +106,19 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < 1e7:
         raise argparse.ArgumentTypeError(f"{text} is no time to wait: give seconds above 0")
     return seconds
+
+
+def _moment(text: str) -> datetime:
+    from .query import read_moment
+
+    try:
+        return read_moment(text)
+    except MessageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _place(text: str) -> datetime | int:
+    return _count(text) if text.isdecimal() else _moment(text)
 
 
 def _count(text: str) -> int:
@@ -205,7 +233,15 @@ def _history(options: argparse.Namespace) -> int:
         raise UsageError("history takes one target.")
     with open_client(options) as chat:
         out = oneshot.Out(as_json=options.json)
-        oneshot.history(chat, out, target, limit=options.limit, before=options.before, timeout=_patience(options))
+        oneshot.history(
+            chat,
+            out,
+            target,
+            limit=options.limit,
+            before=options.before,
+            since=options.since,
+            timeout=_patience(options),
+        )
     return ACCEPTED
 
 
@@ -250,6 +286,6 @@ COMMANDS = {
     "who": Subcommand("who is online", "", _common, _who),
     "rooms": Subcommand("which rooms there are", "", _common, _rooms),
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
-    "search": Subcommand("the latest messages with these words", "WORD ...", _remembering, _search),
+    "search": Subcommand("the latest messages with these words", "WORD ...", _searching, _search),
     "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", _common, _tail),
 }

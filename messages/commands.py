@@ -101,6 +101,8 @@ class History(Command, tag="history"):
     to: str
     limit: Number = 50
     before: Sequence | None = None
+    since: int | None = None  # only from this time on, ms since the epoch
+    until: int | None = None  # only before this time
 
 
 class Search(Command, tag="search"):

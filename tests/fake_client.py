@@ -143,8 +143,10 @@ class FakeClient:
         self._asked("rooms")
         return [RoomInfo("#general", 2, True), RoomInfo("#ops", 1, False)]
 
-    def history(self, target: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
-        self._asked("history", target, limit, before)
+    def history(
+        self, target: str, *, limit: int = 50, before: Any = None, since: Any = None, timeout: float | None = 5.0
+    ) -> Page:
+        self._asked("history", target, limit, before, *([since] if since else []))
         return self.page
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +355,17 @@ def test_history(shell: Shell) -> None:
     assert list(first) == ["seq", "at", "from", "to", "kind", "body"]
     assert datetime.fromisoformat(first["at"]).tzinfo
     assert (second["title"], second["priority"]) == ("CI", "high")
+
+
+def test_history_takes_dates_and_ages(shell: Shell) -> None:
+    assert shell("history", "#general", "--since", "2026-11-24", "--before", "2026-11-25T17:00") == 0
+    [(_, _, _, before, since)] = shell.chat.calls
+    assert (since, before) == (datetime(2026, 11, 24).astimezone(), datetime(2026, 11, 25, 17).astimezone())
+    assert shell("history", "#general", "--since", "2h") == 0
+    assert timedelta(minutes=119) < datetime.now().astimezone() - shell.chat.calls[1][4] < timedelta(minutes=121)
+    for wrong in (["--since", "yesterday"], ["--since", "-5h"], ["--before", "0"], ["--before", "9" * 400 + "d"]):
+        assert shell("history", "#general", *wrong) == 2
+    assert "is no date" in shell.err
 
 
 def test_tail_follows_what_it_was_asked_for(shell: Shell) -> None:

@@ -707,6 +707,25 @@ def test_history_pages_back_through_one_conversation(wire):
     assert older.before is None
 
 
+def test_history_of_a_stretch_of_time(wire):
+    alice = wire.connect("alice")
+    at = []
+    for number in range(1, 7):
+        alice.say(Post(number, "*", str(number)))
+        at.append(alice.say(History(10 * number, "*", 1))[0].items[0].at)
+        wire.tick(seconds=5)
+
+    def bodies(**stretch):
+        [page] = alice.say(History(100, "*", **stretch))
+        return [item.body for item in page.items], page.before, page.cut
+
+    assert bodies(since=at[3]) == (["4", "5", "6"], None, False)
+    assert bodies(since=at[1], until=at[4]) == (["2", "3", "4"], None, False)
+    assert bodies(until=at[0]) == ([], None, False)
+    [page] = alice.say(History(100, "*", 2, None, at[1], at[4]))
+    assert ([item.body for item in page.items], bodies(before=page.before, since=at[1])[0]) == (["3", "4"], ["2"])
+
+
 def test_history_shows_no_one_elses_direct_messages(wire):
     alice, bob, carol = (wire.connect(name) for name in ("alice", "bob", "carol"))
     alice.say(Post(1, "@bob", "secret"))

@@ -59,7 +59,7 @@ BATCH = [
     Post(1, "@bob", "grüezi 👋 welt"),
     Announce(2, "*", "Deploy at five", "CI", "high"),
     Who(3),
-    History(4, "#general", 10, 99),
+    History(4, "#general", 10, 99, 1_764_000_000_000, 1_764_000_000_001),
     Feed(None),
     Ping(2**53),
     Mark(7, 6),
