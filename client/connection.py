@@ -79,11 +79,9 @@ def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
 
 def _shortfall(seq: int, state: Awaited, by: int, people: list[str]) -> str:
     """What to say when too few people have an accepted message in time."""
-    who = f"only {len(people)} of {by}: {', '.join(people)}" if people else "nobody" if by == 1 else f"none of {by}"
-    what = "were shown" if state == "read" else "were delivered"
-    if not people and by == 1:
-        what = what.replace("were", "was")
-    return f"It is accepted as number {seq}, but {who} {what} it in time."
+    how = "read by" if state == "read" else "delivered to"
+    found = f"only {len(people)} of {by} in time: {', '.join(people)}" if people else "nobody in time"
+    return f"It is accepted as number {seq}, but {how} {found}."
 
 
 class Connection:

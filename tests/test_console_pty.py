@@ -216,6 +216,41 @@ def test_who_is_back_is_shown_what_was_missed_and_how_much(chat: Chat, tmp_path:
             again.sees("The broker is back, and you are alice.").type("hello").sees("#general alice   hello")
 
 
+def test_a_script_waits_until_so_many_people_were_shown_it(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path):
+        chat("bob", home=tmp_path), chat("carol", home=tmp_path)
+        script = ("announce", "at five", "--as", "ci", "--json", "--timeout")
+        both = confab(*script, "15", "--wait", "read:2", home=tmp_path)
+        assert (both.returncode, both.stderr) == (0, "")
+        assert json.loads(both.stdout) | {"seq": 0} == {
+            "seq": 0,
+            "to": "*",
+            "delivered": ["bob", "carol"],
+            "read": ["bob", "carol"],
+        }
+        more = confab(*script, "1", "--wait", "read:3", home=tmp_path)
+        assert more.returncode == 5
+        assert "It is accepted as number" in more.stderr
+        assert "read by only 2 of 3 in time: bob, carol." in more.stderr
+
+
+def test_a_person_sees_who_read_it_and_may_read_unseen(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path):
+        alice, bob = chat("alice", home=tmp_path), chat("bob", home=tmp_path)
+        alice.type("/msg bob psst").sees("@bob: read").type("/receipts").sees("psst", "read", "Others may learn")
+        bob.type("/receipts off").sees("Nobody learns what you have read")
+        alice.type("/msg bob again").sees("@bob: delivered")
+        script = ("send", "bob", "third", "--as", "ci", "--timeout", "1", "--wait")
+        unseen = confab(*script, "read", home=tmp_path)
+        assert (unseen.returncode, "read by nobody in time" in unseen.stderr) == (5, True)
+        assert confab(*script, "delivered", home=tmp_path).returncode == 0
+        bob.type("/quit").ends()
+        bob = chat("bob", home=tmp_path).type("/receipts").sees("Nobody learns what you have read")
+        bob.type("/receipts on").sees("Others may learn")
+        assert confab(*script, "read", home=tmp_path).returncode == 0
+        assert "@bob: read" not in alice.prompt
+
+
 def test_an_admin_kicks_and_takes_the_broker_down(chat: Chat, tmp_path: Path) -> None:
     with running_broker(tmp_path) as broker:
         root, bob, carol = chat("root", home=tmp_path), chat("bob", home=tmp_path), chat("carol", home=tmp_path)

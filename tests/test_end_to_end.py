@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, Connected, Disconnected, Rejected, ServerClosed
+from client import Client, ClientError, Connected, Disconnected, Rejected, ServerClosed
 from messages import Presence
 
 from .processes import DEADLINE, TREE, BrokerProcess, confab, environment, running_broker
@@ -206,6 +206,36 @@ def test_two_scripts_of_one_profile_and_its_owner_at_once(broker: BrokerProcess)
     finally:
         for client in clients:
             client.close()
+
+
+def test_who_read_a_message_is_told_also_after_a_kill_of_the_broker(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with (
+        running_broker(home) as broker,
+        Client("alice", home=home, receive=False) as alice,
+        Client("bob", home=home, quiet=False) as bob,
+    ):
+        bob.wait_connected(DEADLINE)
+        receipt = alice.send("@bob", "psst")
+        assert receipt.wait(DEADLINE, state="delivered") == receipt.seq
+        with pytest.raises(TimeoutError, match="but read by nobody in time"):
+            receipt.wait(0.1, state="read")
+        broker.kill()
+        bob.mark_read(next(bob.messages(DEADLINE)))
+        with running_broker(home, broker.endpoint):
+            receipt.wait(DEADLINE, state="read")
+            assert (receipt.state, receipt.read_by) == ("read", {"bob"})
+            with pytest.raises(ClientError, match="direct messages and announcements only"):
+                alice.send("*", "hear").wait(DEADLINE, state="read")
+            with pytest.raises(ClientError, match="for one person"):
+                receipt.wait(DEADLINE, state="read", by=2)
+            loud = alice.announce("at five")
+            with pytest.raises(TimeoutError, match="delivered to only 1 of 2 in time: bob"):
+                loud.wait(1, state="delivered", by=2)
+            bob.read_receipts = False
+            bob.mark_read(next(bob.messages(DEADLINE)))
+            with pytest.raises(TimeoutError, match="read by nobody in time"):
+                loud.wait(0.5, state="read")
 
 
 def test_a_registered_person_gets_the_mail_that_came_while_away(broker: BrokerProcess) -> None:

@@ -66,6 +66,7 @@ async def _rich(chat: Client) -> int:
         sink.write_raw(text)
         sink.flush()
         for app in running:
+            app.render_counter += 1  # else what the input line shows is taken from its cache
             app.renderer.render(app, app.layout)  # at once: a burst must not show a screen without its input line
 
     screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)

@@ -15,6 +15,7 @@ from zlib import crc32
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.control import Control
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.segment import Segment
@@ -235,9 +236,9 @@ def hint(*rows: tuple[str, str]) -> RenderableType:
     return Indented(table)
 
 
-def nothing() -> Text:
+def nothing() -> RenderableType:
     """What leaves no trace, and yet has the input line drawn anew."""
-    return Text("", end="")
+    return Control()
 
 
 def progress(receipt: Receipt, *, short: bool = False) -> str:

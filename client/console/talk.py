@@ -155,7 +155,8 @@ class Talk:
     @property
     def progress(self) -> str:
         """How far my last direct message or announcement has come, for the input line's right end."""
-        return render.progress(self.sent[-1], short=True) if self.sent and not self.over else ""
+        told = [receipt for receipt in self.sent if receipt.state != "refused"]
+        return render.progress(told[-1], short=True) if told and not self.over else ""
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
