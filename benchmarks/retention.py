@@ -32,6 +32,7 @@ def main() -> int:
         if builder == 0:
             build(path, options.messages)
         os.waitpid(builder, 0)
+        os.sync()  # what was built without
         log = Log(path)
         core = Core(log, operator=bytes(32), name="bench", now=0.0, at=0)
         size = log.size

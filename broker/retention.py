@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PORTION_BYTES = 512 * 1024  # of segments removed at a time: some 2 ms, which a message may have to wait
 PORTION_SEGMENTS = 1_000  # and no more of them
-PORTION_PAGES = 200  # of the file given back at a time
+PORTION_PAGES = 100  # of the file given back at a time
 FREE_BYTES = 64 * 1024 * 1024  # unused space that the file keeps, for what is said next
 PAUSE_SECONDS = 0.01  # between two portions
 LOOK_SECONDS = 1.0  # between two looks at the size
@@ -36,14 +36,13 @@ class Retention:
         """Remove a portion of what is to go, at `at` ms since the epoch."""
         log = core.log
         try:
-            last = self._portion(log, at)
-            if last > log.base:
-                core.store_snapshot()
-                log.rebase()
-            if log.cut < last <= log.base:
-                log.cut_off(last)
-            elif log.free > FREE_BYTES:
+            if log.free > FREE_BYTES:  # at once: among more of it, SQLite would search long for what to move where
                 log.give_back(PORTION_PAGES)
+            elif last := self._portion(log, at):
+                if last > log.base:
+                    core.store_snapshot()
+                    log.rebase()
+                log.cut_off(last)
             else:
                 self.due = now + (LOOK_SECONDS_AGE if self._size is None else LOOK_SECONDS)
                 return
