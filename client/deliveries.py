@@ -104,7 +104,7 @@ class Deliveries:
         elif self._missed is not None:
             self._missed += 1
         self.cursor = event.seq
-        self.unmarked |= isinstance(event, Announcement) or fold(event.to) == f"@{fold(nick)}"
+        self.unmarked = self.unmarked or isinstance(event, Announcement) or fold(event.to) == f"@{fold(nick)}"
         self.inbox.put_message(read_message(event, nick, missed=missed))
         if self._hold or not self.inbox.full:
             return []

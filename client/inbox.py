@@ -53,17 +53,13 @@ class Inbox:
 
     def take_message(self) -> Message | None:
         """The oldest message, if any; the reader has finished with the one before."""
-        self.finish()
-        message = self._next_message()
-        self._current = self._handed
-        return message
-
-    def _next_message(self) -> Message | None:
+        if self._current > self.finished:
+            self.finished = self._current
         if not self._messages:
             return None
         self._taken += 1
         message = self._messages.popleft()
-        self._handed = message.seq
+        self._handed = self._current = message.seq
         return message
 
     def take_event(self) -> ClientEvent | None:
@@ -72,25 +68,31 @@ class Inbox:
 
     def take(self) -> Message | ClientEvent | None:
         """The oldest of both, if any; the reader has finished with the one before."""
-        self.finish()
-        item = self.take_ahead()
-        self._current = self._handed
-        return item
+        if self._events and self._events[0][0] <= self._taken:
+            self.finish()
+            return self.take_event()
+        return self.take_message()
 
     def take_ahead(self) -> Message | ClientEvent | None:
         """The oldest of both, if any, for a reader who says by `finish` what is done with."""
         if self._events and self._events[0][0] <= self._taken:
             return self.take_event()
-        return self._next_message()
+        current = self._current
+        message = self.take_message()
+        self._current = current
+        return message
 
     def finish(self, seq: int | None = None) -> None:
         """The reader has finished with everything up to this message, or up to the one taken last (but not ahead)."""
-        self.finished = max(self.finished, min(self._current if seq is None else seq, self._handed))
+        done = self._current if seq is None else min(seq, self._handed)
+        if done > self.finished:
+            self.finished = done
 
     def reach(self, seq: int) -> None:
         """Deliveries have come as far as `seq`; it is lower than before when the broker lost its log."""
         idle = self.idle
         self._handed = min(self._handed, seq)
+        self._current = min(self._current, seq)
         self.finished = seq if idle else min(self.finished, seq)
 
     @property

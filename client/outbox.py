@@ -49,7 +49,7 @@ class Outbox:
         self.flying: dict[int, Receipt] = {}  # in the order of their numbers
         self._next = 1
         self._units = 0
-        self._keeping = kept is not None
+        self.keeping = kept is not None  # False: nothing is written down
         self._cursor = kept.cursor if kept else None  # as it was written last
         self._place = 0  # of the text that was kept last
         self._changed: dict[Receipt, int | None] = {}  # kept texts → their number, 0 without one, None when answered
@@ -57,18 +57,14 @@ class Outbox:
     def __len__(self) -> int:
         return len(self.waiting) + len(self.flying)
 
-    def add(self, receipt: Receipt) -> None:
-        """Queue a command; raises OutboxFull."""
-        if self._units >= LIMIT:
+    def add(self, receipt: Receipt, *, anyway: bool = False) -> None:
+        """Queue a command; raises OutboxFull, unless it must be queued anyway."""
+        if self._units >= LIMIT and not anyway:
             count = len(self)
             raise OutboxFull(f"{count:,} commands wait for the broker's answer already; wait for some receipts first.")
-        self.put(receipt)
-
-    def put(self, receipt: Receipt) -> None:
-        """Queue a command, however many there are."""
         self._units += receipt.units
         self.waiting.append(receipt)
-        if self._keeping and isinstance(receipt.command, Post | Announce):
+        if self.keeping and isinstance(receipt.command, Post | Announce):
             self._place += 1
             receipt.place = self._place
             self._changed[receipt] = 0
@@ -93,7 +89,7 @@ class Outbox:
 
     def unsaved(self, cursor: int | None) -> bool:
         """Whether something must be written down, with the reader at `cursor`."""
-        return self._keeping and (bool(self._changed) or cursor != self._cursor)
+        return bool(self._changed) or cursor != self._cursor
 
     def take_unsaved(self, cursor: int | None) -> Kept | None:
         """What must be written down before anything more is sent."""
@@ -109,7 +105,7 @@ class Outbox:
 
     def stop_keeping(self) -> None:
         """Nothing is written down any more."""
-        self._keeping = False
+        self.keeping = False
         self._changed.clear()
         for receipt in (*self.flying.values(), *self.waiting):
             receipt.place = 0

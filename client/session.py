@@ -199,7 +199,7 @@ class Session:
         if self.state is State.UP:
             self._ready += self._deliveries.go_on()
             for question in self._tracking.questions():
-                self.outbox.put(question)
+                self.outbox.add(question, anyway=True)
             self._ready += self.outbox.launch()
         ready, self._ready = self._ready, []
         if ready:
@@ -344,11 +344,11 @@ class Session:
     @property
     def unsaved(self) -> bool:
         """Whether something must be written down."""
-        return self.outbox.unsaved(self._deliveries.finished)
+        return self.outbox.keeping and self.outbox.unsaved(self._deliveries.finished)
 
     def take_unsaved(self) -> Kept | None:
         """What must be written down before anything more is sent."""
-        return self.outbox.take_unsaved(self._deliveries.finished)
+        return self.outbox.take_unsaved(self._deliveries.finished) if self.outbox.keeping else None
 
     def stop_keeping(self, why: str) -> None:
         """What is said is in memory only from now on; `why` is a sentence."""
