@@ -43,7 +43,7 @@ check: $(DEVELOP) ## Run exactly what CI runs: lint, types, tests, and the wheel
 bench: $(RUNTIME) ## Measure confab beside its peers (about five minutes); one workload in ARGS="direct"
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-torture: $(RUNTIME) ## Test reliability under faults (about 40 minutes); one row in ARGS="kills", shorter with --short
+torture: $(DEVELOP) ## Test reliability under faults (about 50 minutes); one row in ARGS="kills", shorter with --short
 	@exec $(BIN)/python -m torture $(ARGS)
 
 screenshots: $(DEVELOP) ## Make the README's pictures from a real session (needs tmux)

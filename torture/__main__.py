@@ -14,7 +14,19 @@ from benchmarks.processes import BenchmarkError, raise_descriptor_limit
 from .brokers import TortureError
 from .result import HEAD, Scale, line
 
-ROWS = ("kills", "clients", "syscalls", "power", "corruption", "diskerrors", "cuts", "stalled", "crowd", "clock")
+ROWS = (
+    "kills",
+    "clients",
+    "syscalls",
+    "power",
+    "corruption",
+    "diskerrors",
+    "cuts",
+    "stalled",
+    "crowd",
+    "clock",
+    "model",
+)
 
 
 def main() -> int:
