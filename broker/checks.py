@@ -1,28 +1,56 @@
-"""What several commands have to check before anything else: whom a target means, how long a text is.
+"""What several commands have to check first: whom a target means, who may speak there, how long a text is.
 
 A function here looks, and may refuse; it changes nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from messages import EVERYONE, REASON_BYTES, AnyCommand, Code, InvalidName, check_target, fold
+from messages import EVERYONE, REASON_BYTES, ROLES, AnyCommand, Code, InvalidName, Malformed, check_target, fold, rank
 
 from .entries import EVERYONE_ID
 
 if TYPE_CHECKING:
     from .core import Core
     from .sessions import Peer
+    from .state import Account, Penalty, Room
+
+OPERATOR_RANK = len(ROLES)  # above every role
 
 
-def number_of(command: AnyCommand | None) -> int:
+class Actor(NamedTuple):
+    """Who asks for something."""
+
+    name: str
+    account: Account | None  # None: the operator
+    rank: int
+
+    @property
+    def id(self) -> int:
+        """The account's id, 0 for the operator."""
+        return self.account.id if self.account else 0
+
+    def above(self, account: Account) -> bool:
+        """Whether something may be done to an account: it is this one's own, or is further down."""
+        return account is self.account or account.rank < self.rank
+
+
+def actor(core: Core, peer: Peer) -> Actor:
+    """Who is behind a connection that has a session, or is the operator's."""
+    if peer.session is None:
+        return Actor("operator", None, OPERATOR_RANK)
+    account = peer.session.here.account
+    return Actor(account.nick, account, account.rank)
+
+
+def number_of(command: AnyCommand | Malformed | None) -> int:
     """The number an answer to this command carries; 0 for those without one."""
     return getattr(command, "number", 0)
 
 
 def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, str] | None:
-    """The id and the wire form of a target; refuses and returns None when there is none."""
+    """The id and the wire form of a target; refuses and returns None when there is none, as far as one may know."""
     try:
         wire = check_target(target)
     except InvalidName as error:
@@ -37,10 +65,82 @@ def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, 
             return None
         return account.id, f"@{account.nick}"
     room = core.state.by_room.get(wire)
-    if room is None:
+    if room is None or not may_know(core, actor(core, peer), room):
         core.refuse(peer, number, Code.NO_SUCH_ROOM, f"There is no room {wire}; joining it would make it.")
         return None
     return room.id, wire
+
+
+def may_know(core: Core, who: Actor, room: Room) -> bool:
+    """Whether somebody may know of a room, and read there: a private one's members, and admins."""
+    return not room.private or who.id in core.state.members[room.id] or who.rank >= rank("admin")
+
+
+def may_enter(core: Core, who: Actor, room: Room) -> bool:
+    """Whether somebody may enter a room: a private one those who were let in, its owner, and admins."""
+    return may_know(core, who, room) or who.id in room.opened or who.id == room.owner
+
+
+def unrestricted(core: Core, to: int) -> bool:
+    """Whether everybody may post to a target, so that nothing need be asked for each message."""
+    room = core.state.rooms.get(to)
+    if room is not None:
+        return not (room.private or room.closed) and room.rule("post") == "guest"
+    return to != EVERYONE_ID or core.state.rule("everyone") == "guest"
+
+
+def may_say(core: Core, peer: Peer, number: int, to: int, *, announce: bool) -> bool:
+    """Whether somebody may say something to a target; refuses otherwise."""
+    who = actor(core, peer)
+    if who.account is not None and (penalty := who.account.muted(core.at)) is not None:
+        core.refuse(peer, number, Code.MUTED, muted_text(penalty, core.at))
+        return False
+    room = core.state.rooms.get(to)
+    if room is not None and room.closed:
+        core.refuse(peer, number, Code.NOT_ALLOWED, f"{room.name} is closed{_because(room)}.")
+        return False
+    for least, what in _needed(core, room, to, announce=announce):
+        if who.rank < rank(least):
+            core.refuse(peer, number, Code.NOT_ALLOWED, f"Only who is {_article(least)} or more may {what}.")
+            return False
+    return True
+
+
+def _needed(core: Core, room: Room | None, to: int, *, announce: bool) -> list[tuple[str, str]]:
+    """The roles that are needed to speak to a target, each with what for."""
+    needed = []
+    if room is not None:
+        needed.append((room.rule("post"), f"speak in {room.name}"))
+    elif to == EVERYONE_ID and not announce:
+        needed.append((core.state.rule("everyone"), "talk to everyone"))
+    if announce:
+        least = room.rule("announce") if room is not None else "broker"
+        where = "" if least == "broker" or room is None else f" in {room.name}"
+        needed.append((core.state.rule("announce") if least == "broker" else least, f"announce{where}"))
+    return needed
+
+
+def muted_text(penalty: Penalty, at: int) -> str:
+    """The sentence for who is muted."""
+    left = "" if penalty.until is None else f" for another {duration((penalty.until - at) / 1000)}"
+    why = f": {penalty.reason}" if penalty.reason else ""
+    return f"{penalty.by} muted you{left}{why}"
+
+
+def duration(seconds: float) -> str:
+    """So many seconds in the largest unit that says it well."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}s"
+    return f"{max(seconds, 1):.0f} seconds"
+
+
+def _because(room: Room) -> str:
+    return "" if room.closed == "on" else f": {room.closed}"
+
+
+def _article(role: str) -> str:
+    return f"{'an' if role[0] in 'ao' else 'a'} {role}"
 
 
 def short_enough(core: Core, peer: Peer, number: int, text: str) -> bool:

@@ -12,19 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from messages import (
     DEFAULT_ENDPOINT,
-    NICK_LENGTH,
     Address,
     Home,
+    Local,
     MessageError,
-    check_nick,
     find_home,
     parse_address,
     parse_key,
 )
 
-from . import __version__
+from . import __version__, operating
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         match arguments.command:
-            case "admin":
-                return _admin(home, arguments.action, arguments.nick)
+            case "grant" | "policy" | "invite" | "audit":
+                return operating.run(home, arguments, _listening)
             case "verify":
                 return _verify(home)
             case "repair":
@@ -104,9 +105,6 @@ def _parser() -> argparse.ArgumentParser:
         help="do not keep the oldest once the log holds more than SIZE, as in 500M or 10G (default: keep all)",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    admin = commands.add_parser("admin", help="make someone an admin, or an admin no longer; the broker may be running")
-    admin.add_argument("action", choices=("grant", "revoke"))
-    admin.add_argument("nick", metavar="NICK", help="a nick, or the key where several went by it")
     verify = commands.add_parser(
         "verify", help="check the whole log against its chain of digests; exit 1 if it is broken"
     )
@@ -119,8 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("file", metavar="FILE", type=Path)
     export = commands.add_parser("export", help="print every message, private ones too, as one JSON object a line")
     export.add_argument("--jsonl", action="store_true", help="say so: one JSON object a line is the only form there is")
-    for command in (admin, verify, repair, backup, restore, export):
+    for command in (verify, repair, backup, restore, export):
         _add_data(command, argparse.SUPPRESS)  # so that it may stand behind the command too
+    operating.add_commands(commands, lambda command: _add_data(command, argparse.SUPPRESS))
     return parser
 
 
@@ -161,18 +160,6 @@ def _endpoint(text: str) -> str:
         if any_port and not rest
         else parse_address(text).endpoint
     )
-
-
-def _admin(home: Home, action: str, nick: str) -> int:
-    from . import operator
-
-    if len(nick) > NICK_LENGTH:
-        parse_key(nick)  # for its error
-    else:
-        check_nick(nick)
-    operator.grant(home, nick, admin=action == "grant")
-    print(f"{nick} is {'now an admin' if action == 'grant' else 'an admin no longer'}.")
-    return 0
 
 
 def _verify(home: Home) -> int:
@@ -266,7 +253,7 @@ def _run(settings: Settings) -> int:
 
 def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> None:
     """Say where the broker is and how to reach it."""
-    invites = [Address(_reachable(address.endpoint), address.key).invite for address in listening]
+    invites = [_from_outside(address).invite for address in listening]
     if settings.log_format == "json":
         from .notes import Note
 
@@ -282,7 +269,7 @@ def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> N
     for index, address in enumerate(listening):
         table.add_row(Text("listening" if index == 0 else "", "dim"), Text(address.endpoint, "bold"))
     table.add_row(Text("data", "dim"), Text(str(settings.home.broker), overflow="fold"))
-    table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker admin grant NICK)"))
+    table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker grant NICK admin)"))
     console = Console(highlight=False)
     console.print(Panel(table, title=Text(f"confab broker {__version__}"), title_align="left", expand=False))
     inside = all(address.endpoint.startswith(("tcp://127.", "tcp://[::1]", "ipc:")) for address in listening)
@@ -295,6 +282,21 @@ def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> N
     for invite in invites:
         console.print(Text(f"  {invite}", "cyan"), soft_wrap=True)  # never broken, so that it can be copied
     console.print()
+
+
+def _listening(home: Home) -> list[Address]:
+    """How the broker of a home was reached when it last listened. Raises FolderError."""
+    try:
+        local = msgspec.json.decode(home.local.read_bytes(), type=Local)
+        return [_from_outside(Address(endpoint, parse_key(local.key))) for endpoint in local.endpoints]
+    except (OSError, msgspec.MsgspecError, MessageError) as error:
+        from .folder import FolderError
+
+        raise FolderError(f"{home.local} does not say where the broker listens; start it once: {error}.") from error
+
+
+def _from_outside(address: Address) -> Address:
+    return Address(_reachable(address.endpoint), address.key)
 
 
 def _reachable(endpoint: str) -> str:

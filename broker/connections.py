@@ -6,9 +6,26 @@ are reused: frames of a connection that is over may still be unread when its des
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
+from .limits import (
+    CONNECTIONS_UNMET,
+    CONNECTIONS_UNMET_PER_ADDRESS,
+    HANDSHAKES_AT_ONCE,
+    HANDSHAKES_PER_SECOND,
+    Buckets,
+    is_local,
+)
 from .sessions import Peer
+
+
+class Stranger(NamedTuple):
+    """A connection that has said nothing yet."""
+
+    due: float  # when it must have, monotonic
+    address: str
 
 
 class Connections:
@@ -19,21 +36,42 @@ class Connections:
         self._patience = patience
         self._open: dict[int, Peer | None] = {}  # by descriptor; None: has said nothing yet
         self._descriptors: dict[Peer, int] = {}
-        self._silent: dict[int, float] = {}  # descriptor → when it must have said something; the earliest first
+        self._silent: dict[int, Stranger] = {}  # by descriptor, those that came first in front
+        self._strangers: Counter[str] = Counter()  # how many of those there are at an address
+        self._handshakes = Buckets()  # by address
         self._unread: set[int] = set()  # descriptors of connections that ended before anything of theirs was read
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def accepted(self, descriptor: int, now: float) -> None:
-        """A connection is there."""
+    def accepted(self, descriptor: int, now: float, address: str = "") -> int | None:
+        """A connection is there; returns the descriptor of one that is too much and must be cut, maybe this one.
+
+        Too many from one address, or too often, and the newest goes. Too many from everywhere, and the oldest does:
+        who means it has said something before long.
+        """
         self._open[descriptor] = None
-        self._silent.pop(descriptor, None)  # so that the new deadline stands behind all others
-        self._silent[descriptor] = now + self._patience
+        self._heard(descriptor)  # so that the new one stands behind all others
+        self._silent[descriptor] = Stranger(now + self._patience, address)
+        if not is_local(address):
+            self._strangers[address] += 1
+            if self._strangers[address] > CONNECTIONS_UNMET_PER_ADDRESS:
+                return descriptor
+            if not self._handshakes.take(address, 1, HANDSHAKES_PER_SECOND, HANDSHAKES_AT_ONCE, now):
+                return descriptor
+        return next(iter(self._silent)) if len(self._silent) > CONNECTIONS_UNMET else None
+
+    def _heard(self, descriptor: int) -> None:
+        """It said something, or is over."""
+        stranger = self._silent.pop(descriptor, None)
+        if stranger is not None and not is_local(stranger.address):
+            self._strangers[stranger.address] -= 1
+            if not self._strangers[stranger.address]:
+                del self._strangers[stranger.address]
 
     def closed(self, descriptor: int) -> Peer | None:
         """A connection is over; returns whose it was, if anything of it was read."""
-        self._silent.pop(descriptor, None)
+        self._heard(descriptor)
         peer = self._open.pop(descriptor, None)
         if peer is None:
             self._unread.add(descriptor)
@@ -52,7 +90,7 @@ class Connections:
             return False
         self._open[descriptor] = peer
         self._descriptors[peer] = descriptor
-        self._silent.pop(descriptor, None)
+        self._heard(descriptor)
         return True
 
     def drained(self) -> None:
@@ -66,11 +104,12 @@ class Connections:
     @property
     def deadline(self) -> float | None:
         """When the first connection has been silent for too long, monotonic; None: there is none."""
-        return next(iter(self._silent.values()), None)
+        stranger = next(iter(self._silent.values()), None)
+        return None if stranger is None else stranger.due
 
     def overdue(self, now: float) -> Iterator[int]:
         """Take the descriptors of those who have been silent for too long."""
         while (deadline := self.deadline) is not None and deadline <= now:
             descriptor = next(iter(self._silent))
-            del self._silent[descriptor]
+            self._heard(descriptor)
             yield descriptor

@@ -30,7 +30,7 @@ from messages import (
     Storing,
 )
 
-from . import applying, effects, feeding, leaving, requests
+from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry
@@ -66,6 +66,9 @@ class Core:
         self.audience = Audience(self.state, self.here)
         self.receipts = Receipts(self.state, self.here)
         self.out = Outbound()
+        self.seats = limits.Seats()
+        self.buckets = limits.Buckets()
+        self.rate = 0.0  # commands a second that one account may say; 0: as many as it can
         self.notes: list[Note] = []  # what happened, for the broker's own log
         if log.damage:
             self.note("log", text=log.damage)
@@ -87,7 +90,8 @@ class Core:
         self._order = count()
         self.tick_head = log.head  # the head before this tick's commit
         self.at = at  # this tick's time for people, ms since the epoch
-        self.routes: dict[str, tuple[int, str]] = {}  # target as typed → id and wire form, until names change
+        self.routes: dict[str, tuple[int, str]] = {}  # where all may speak: target as typed → id and wire form
+        self.obey_rules()
         for account in self.state.by_nick.values():  # held over the restart: their clients are on their way back
             if not account.registered:  # those may be away as long as they like
                 here = self.here[account.id] = Here(account, account.nick, at, announced=not account.quiet)
@@ -95,9 +99,20 @@ class Core:
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
-    def receive(self, peer: Peer, commands: Iterable[AnyCommand | Malformed], now: float) -> None:
+    def obey_rules(self) -> None:
+        """A rule or a name has changed: forget what was remembered of them."""
+        self.routes.clear()
+        rate = self.state.rule("rate")
+        self.rate = 0.0 if rate == "off" else float(rate)
+
+    def receive(self, peer: Peer, commands: list[AnyCommand | Malformed], now: float) -> None:
         """Take one frame's commands from a connection."""
         peer.heard = now
+        if peer.session is not None:
+            if self.rate:
+                commands = limits.pace(self, peer, peer.session, commands, now)
+        elif not peer.operator and limits.greeting_over(self, peer, len(commands), now):
+            return
         if self.backlog.holds(peer):  # who does not listen is not listened to
             self._keep(peer, commands)
             return
@@ -357,9 +372,9 @@ class Core:
 
     # --- connections --------------------------------------------------------------------------------------------------
 
-    def open(self, route: bytes, key: bytes, now: float) -> Peer:
+    def open(self, route: bytes, key: bytes, now: float, address: str = "") -> Peer:
         """A new connection, which proved `key`."""
-        peer = Peer(route, key, greet_by=now + HELLO_SECONDS, heard=now)
+        peer = Peer(route, key, greet_by=now + HELLO_SECONDS, heard=now, address=address)
         self.schedule(peer, now + HELLO_SECONDS)
         return peer
 

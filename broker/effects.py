@@ -16,14 +16,17 @@ from messages import (
     AnyCommand,
     Code,
     Hello,
+    Invite,
+    Join,
     Presence,
     Rename,
     RoomChange,
+    Transfer,
 )
 
-from . import greeting, leaving, moderation
+from . import consequences, greeting, leaving, rulings
 from .checks import number_of
-from .entries import Announced, AnyEntry, Banned, Granted, Joined, Left, Named, Released, Unbanned
+from .entries import Announced, AnyEntry, Deed, Joined, Left, Named, Released
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -34,31 +37,22 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
     """Tell the others what changed."""
     match entry:
         case Named() if took:
-            core.routes.clear()
+            core.obey_rules()
             _renamed(core, entry)
         case Released() if took:
-            core.routes.clear()
+            core.obey_rules()
             core.audience.changed()
             here = core.here.pop(entry.account, None)
             if here is not None:
                 leaving.tell_left(core, here, entry.reason)
         case Joined() if took:
-            core.routes.clear()
+            core.obey_rules()
             account = core.state.by_key[entry.key]
             _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
-        case Granted() | Banned() | Unbanned():
-            _moderated(core, entry, now)
         case Left() if took:
             _entered(core, entry.room, entry.account, joined=False)
-
-
-def _moderated(core: Core, entry: Granted | Banned | Unbanned, now: float) -> None:
-    account = core.state.accounts[entry.account]
-    what = ("granted" if entry.admin else "revoked") if isinstance(entry, Granted) else type(entry).__name__.lower()
-    why = entry.reason if isinstance(entry, Banned) else ""
-    core.note(what, who=account.last_nick, by=entry.by, why=why)
-    if isinstance(entry, Banned):  # whoever came in up to here
-        moderation.put_out(core, account, Code.BANNED, f"banned by {entry.by}", entry.reason, now)
+        case Deed():
+            consequences.of(core, entry, took, now)
 
 
 def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, now: float) -> None:
@@ -68,13 +62,20 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
             greeting.committed(core, peer, command, now)
         case Rename() if not took:
             core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
+        case Join() if not took:
+            core.refuse(peer, command.number, Code.NOT_ALLOWED, f"{command.room} was closed just now.")
+        case Transfer() if not took:
+            core.refuse(peer, command.number, Code.NOT_ALLOWED, "There is nothing to transfer to that key.")
+        case Invite():
+            rulings.invited(core, peer, command, seq)
         case _:
             core.answer(peer, Accepted(number_of(command), seq))
 
 
 def announcement(core: Core, seq: int, at: int, entry: Announced) -> Announcement:
     """The delivery of an announcement; one that is no private matter is noted."""
-    if entry.target == EVERYONE or entry.target.startswith("#"):
+    room = core.state.rooms.get(entry.to)
+    if entry.target == EVERYONE or (room is not None and not room.private):
         core.note(
             "announcement",
             who=entry.sender,

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from messages import Priority
+from messages import Priority, Role
 
 EVERYONE_ID = 0  # what `to` holds for '*'; sequences start at 1, so no account or room has it
 
@@ -122,30 +122,159 @@ class Left(Entry, tag="left"):
     room: int
 
 
-class Granted(Entry, tag="granted"):
-    """An account becomes an admin, or is one no longer."""
+# --- what somebody with a role did: the audit trail ---------------------------------------------------------------
+
+
+class Deed(Entry):
+    """Base of what is done to others: the nick that did it, as it was then, and its account."""
+
+    by: str
+    actor: int  # account id; 0: the operator
+
+
+class Granted(Deed, tag="granted"):
+    """An account has another role."""
 
     account: int
-    admin: bool
-    by: str
+    role: Role
 
 
-class Banned(Entry, tag="banned"):
+class Admitted(Deed, tag="admitted"):
+    """A key may come in, with a role, whatever the access; makes the account when the key is new."""
+
+    key: bytes
+    role: Role
+
+
+class Kicked(Deed, tag="kicked"):
+    """An account's sessions were ended."""
+
+    account: int
+    reason: str
+
+
+class Banned(Deed, tag="banned"):
     """An account may not come in."""
 
     account: int
     reason: str
-    by: str
+    until: int | None  # ms since the epoch; None: for good
 
 
-class Unbanned(Entry, tag="unbanned"):
+class Unbanned(Deed, tag="unbanned"):
     """A banned account may come in again."""
 
     account: int
-    by: str
+
+
+class Barred(Deed, tag="barred"):
+    """Nobody may come in from a network."""
+
+    network: str  # as ipaddress writes it
+    reason: str
+    until: int | None
+
+
+class Unbarred(Deed, tag="unbarred"):
+    """One may come in from a network again."""
+
+    network: str
+
+
+class Muted(Deed, tag="muted"):
+    """Nothing that others would see is taken from an account."""
+
+    account: int
+    reason: str
+    until: int | None
+
+
+class Unmuted(Deed, tag="unmuted"):
+    """An account may speak again."""
+
+    account: int
+
+
+class Removed(Deed, tag="removed"):
+    """A message is shown no more."""
+
+    seq: int
+    reason: str
+    sender: str  # of that message, as it says
+    account: int
+    to: int
+
+
+class Transferred(Deed, tag="transferred"):
+    """A nick, its rooms, its registration and its role pass to another key. Makes that account when the key is new."""
+
+    account: int
+    key: bytes
+
+
+class Revoked(Deed, tag="revoked"):
+    """An account is a guest without a nick again."""
+
+    account: int
+    reason: str
+
+
+class Ruled(Deed, tag="ruled"):
+    """A rule of the broker, or of a room, has another value."""
+
+    room: int  # 0: the broker
+    name: str
+    value: str
+    reason: str
+
+
+class Opened(Deed, tag="opened"):
+    """An account may enter a private room."""
+
+    account: int
+    room: int
+
+
+class Invited(Deed, tag="invited"):
+    """A token lets so many new keys in. Its id is this entry's sequence."""
+
+    digest: bytes  # SHA-256 of the token, which is stored nowhere
+    role: Role
+    uses: int
+    until: int | None
+
+
+class Uninvited(Deed, tag="uninvited"):
+    """A token lets nobody in any more."""
+
+    invite: int
+
+
+class Redeemed(Deed, tag="redeemed"):
+    """A key came with a token, the first ones as often as it is good for; makes the account when the key is new."""
+
+    key: bytes
+    invite: int
 
 
 Said: TypeAlias = Posted | Announced
-AnyEntry: TypeAlias = (
-    Posted | Announced | Named | Released | Registered | Installed | Joined | Left | Granted | Banned | Unbanned
+AnyDeed: TypeAlias = (
+    Granted
+    | Admitted
+    | Kicked
+    | Banned
+    | Unbanned
+    | Barred
+    | Unbarred
+    | Muted
+    | Unmuted
+    | Removed
+    | Transferred
+    | Revoked
+    | Ruled
+    | Opened
+    | Invited
+    | Uninvited
+    | Redeemed
 )
+AnyEntry: TypeAlias = Posted | Announced | Named | Released | Registered | Installed | Joined | Left | AnyDeed

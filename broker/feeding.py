@@ -6,7 +6,7 @@ portions, so that neither it nor the log can hold up a tick.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
             continue
         del behind[session]  # those who wait longest come first in the next tick
         try:
-            events, cursor = portion(core.log, session)
+            events, cursor = portion(core.log, session, core.state.removed)
         except LogError as error:
             core.note("log", text=str(error))
             session.retry_at = now + UNREADABLE_SECONDS
@@ -56,8 +56,8 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
     return budget < FEED_ENTRIES
 
 
-def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
-    """What a session is to be sent behind its cursor, in order, and the cursor after it.
+def portion(log: Log, session: Session, removed: Collection[int]) -> tuple[list[AnyEvent], int]:
+    """What a session is to be sent behind its cursor, in order and without what was removed, and the cursor after it.
 
     Where the log was cut behind its cursor, it is told so first.
     """
@@ -68,7 +68,7 @@ def portion(log: Log, session: Session) -> tuple[list[AnyEvent], int]:
     last = seq + PORTION_ENTRIES
     for segment in log.read(start):
         for seq, entry in _from(segment, start + 1):
-            if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry):
+            if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry) and seq not in removed:
                 events.append(delivery(seq, segment.at, entry))
                 size += len(entry.body)
             if seq >= last or size >= PORTION_SIZE:

@@ -1,6 +1,7 @@
 """How a connection becomes a session: Hello, the nick it asks for, and what is resumed.
 
 Who someone is was settled before: `peer.key` is what CURVE proved. A Hello only says which nick that key would like.
+Whether it may come in is decided by `access`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from messages import (
     version_refusal,
 )
 
-from . import leaving
-from .entries import AnyEntry, Installed, Joined, Named
+from . import access, leaving
+from .access import Refusal
+from .entries import AnyEntry, Installed, Joined, Named, Redeemed
+from .limits import SESSIONS_PER_ACCOUNT, SESSIONS_PER_ADDRESS
 from .sessions import Here, Session
 
 if TYPE_CHECKING:
@@ -53,10 +56,16 @@ def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
 
 def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     account = core.state.by_key.get(peer.key)
-    if account is not None and account.banned is not None:
-        _turn_away(core, peer, account.banned, now)
+    ticket = access.find_ticket(core.state, command.token, core.at)
+    if refusal := access.refusal(core, account, peer.address, ticket):
+        _turn_away(core, peer, refusal, now)
+        return
+    if too_many := _too_many(core, peer, account, command.device):
+        core.refuse(peer, 0, Code.TOO_MANY, too_many)
         return
     entries: list[AnyEntry] = []
+    if better := access.worth(account, ticket):
+        entries.append(Redeemed(account.nick if account and account.nick else command.nick, 0, peer.key, better.id))
     if account is None or not account.nick:
         if peer.key in core.arriving:  # another device of this account has just asked for a nick; one counts for both
             core.backlog.postpone(peer, command)
@@ -78,10 +87,22 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         attach(core, peer, command, now, resumed=True)
 
 
-def _turn_away(core: Core, peer: Peer, reason: str, now: float) -> None:
-    text = f"You are banned here: {reason}" if reason else "You are banned here."
-    core.refuse(peer, 0, Code.BANNED, text)
-    core.dismiss(peer, Code.BANNED, text, now)
+def _turn_away(core: Core, peer: Peer, refusal: Refusal, now: float) -> None:
+    core.refuse(peer, 0, refusal.code, refusal.text)
+    core.dismiss(peer, refusal.code, refusal.text, now)
+
+
+def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes) -> str:
+    """Why there may be no further session, a sentence; empty: there may. Those of this machine are not counted."""
+    here = core.here.get(account.id) if account is not None else None
+    device = core.state.by_token.get((account.id, token)) if account is not None else None
+    if here is not None and device is not None and device.id in here.sessions:
+        return ""  # it takes its own place
+    if here is not None and len(here.sessions) >= SESSIONS_PER_ACCOUNT:
+        return f"There are {SESSIONS_PER_ACCOUNT} sessions under your key already. Close some, or come again later."
+    if core.seats.at(peer.address) >= SESSIONS_PER_ADDRESS:
+        return f"There are {SESSIONS_PER_ADDRESS:,} sessions from your address already. Come again later."
+    return ""
 
 
 def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
@@ -93,11 +114,12 @@ def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
 def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
     """The entries of this Hello are applied: the key has the nick now, or another key was first."""
     account = core.state.by_key.get(peer.key)
-    if account is None or not account.nick:
-        refuse_taken(core, peer, command.nick, now)
-    elif account.banned is not None:  # in the same tick
-        _turn_away(core, peer, account.banned, now)
+    ticket = access.find_ticket(core.state, command.token, core.at)
+    if refusal := access.refusal(core, account, peer.address, ticket):  # what it needed was taken in the same tick
+        _turn_away(core, peer, refusal, now)
         leaving.abandoned(core, peer)
+    elif account is None or not account.nick:
+        refuse_taken(core, peer, command.nick, now)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
 
@@ -115,6 +137,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         core.receipts.drop(before)
         here.reach = here.reach.joined(before.reach)
         if before.peer is not None:
+            core.seats.leave(before)
             before.peer.session = None
             core.dismiss(
                 before.peer, Code.REPLACED, "The same device connected again; that connection counts now.", now
@@ -138,6 +161,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         number=max(device.last_number, before.number if before else core.spoken.get(device.id, 0)),
     )
     peer.session = session
+    core.seats.take(session)
     core.audience.changed()
     core.answer(
         peer, _welcome(core, account.nick, session.cursor, resumed=resumed, account=account, number=session.number)
@@ -200,7 +224,7 @@ def _welcome(
         resumed=resumed,
         last_number=number,
         rooms=rooms,
-        admin=account is None or account.admin,
+        role="owner" if account is None else account.role,
         broker=core.name,
         registered=account is not None and account.registered,
     )

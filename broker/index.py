@@ -1,4 +1,4 @@
-"""The index behind the log: which messages belong to a conversation, and in which messages a word stands.
+"""The index behind the log: which messages belong to a conversation, where a word stands, what was moderated.
 
 A fold of the log in a file of its own, written between ticks when there is nothing else to do, up to a watermark. It is
 never awaited and never synced: a query reads the log itself from the watermark on, and a lost or deleted index is built
@@ -14,10 +14,10 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from .entries import Announced, Posted, Said
-from .log import Log, LogError, Segment
+from .entries import Announced, Deed, Posted, Said
+from .log import Log, LogError
 
-FORMAT = 2  # of the file; another one is built anew
+FORMAT = 3  # of the file; another one is built anew
 PORTION_ENTRIES = 500  # folded in at a time
 PORTION_SIZE = 64 * 1024  # and characters of their bodies: some 5 ms, which a message may have to wait
 PART_ENTRIES = 100_000  # sequences of one part: to drop it takes some 5 ms too
@@ -25,6 +25,7 @@ PART_ENTRIES = 100_000  # sequences of one part: to drop it takes some 5 ms too
 _WATERMARK = "CREATE TABLE watermark (seq INTEGER NOT NULL, digest BLOB NOT NULL)"
 _PART = (
     "CREATE TABLE said_{0} (low INTEGER, high INTEGER, seq INTEGER, PRIMARY KEY (low, high, seq)) WITHOUT ROWID",
+    "CREATE TABLE deeds_{0} (seq INTEGER PRIMARY KEY)",
     "CREATE VIRTUAL TABLE words_{0} USING fts5 (body, content='', tokenize='unicode61 remove_diacritics 0')",
 )
 
@@ -89,16 +90,21 @@ class Index:
             part = self._parts.pop(0)
             self._db.execute(f"DROP TABLE said_{part}")
             self._db.execute(f"DROP TABLE words_{part}")
+            self._db.execute(f"DROP TABLE deeds_{part}")
             return
         said: list[tuple[int, int, int]] = []
         words: list[tuple[int, str]] = []
+        deeds: list[tuple[int]] = []
         start = last = max(self.watermark, self._log.cut)
         size = 0
         for segment in self._log.read(start):
-            for seq, entry in _said(segment):
-                said.append((*conversation(entry), seq))
-                words.append((seq, " ".join(words_of(entry.body))))
-                size += len(entry.body)
+            for seq, entry in enumerate(segment.entries, segment.first):
+                if isinstance(entry, (Posted, Announced)):
+                    said.append((*conversation(entry), seq))
+                    words.append((seq, " ".join(words_of(entry.body))))
+                    size += len(entry.body)
+                elif isinstance(entry, Deed):
+                    deeds.append((seq,))
             last = segment.last
             if last >= start + PORTION_ENTRIES or size >= PORTION_SIZE:
                 break
@@ -110,6 +116,7 @@ class Index:
         part = self._parts[-1]
         self._db.executemany(f"INSERT INTO said_{part} VALUES (?, ?, ?)", said)
         self._db.executemany(f"INSERT INTO words_{part} (rowid, body) VALUES (?, ?)", words)
+        self._db.executemany(f"INSERT INTO deeds_{part} VALUES (?)", deeds)
         self._db.execute("UPDATE watermark SET seq = ?, digest = ?", (last, self._log.digest_at(last)))
         self._db.execute("COMMIT")
         self.watermark = last
@@ -117,6 +124,10 @@ class Index:
     def of(self, wanted: Conversation, before: int) -> Iterator[int]:
         """Sequences of a conversation's messages in front of `before`, newest first, as far as they are indexed."""
         return self._sequences("SELECT seq FROM said_{} WHERE low = ? AND high = ? AND seq", "seq", wanted, before)
+
+    def deeds(self, before: int) -> Iterator[int]:
+        """Sequences of what those with a role did, in front of `before`, newest first, as far as they are indexed."""
+        return self._sequences("SELECT seq FROM deeds_{} WHERE seq", "seq", (), before)
 
     def matching(self, words: list[str], before: int) -> Iterator[int]:
         """Sequences of messages in which all the words stand, in front of `before`, newest first, as far as indexed."""
@@ -150,9 +161,3 @@ def words_of(text: str) -> list[str]:
     if not plain.isascii():
         plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
     return re.findall(r"[^\W_]+", plain)
-
-
-def _said(segment: Segment) -> Iterator[tuple[int, Said]]:
-    for seq, entry in enumerate(segment.entries, segment.first):
-        if isinstance(entry, (Posted, Announced)):
-            yield seq, entry

@@ -28,6 +28,7 @@ def bye(core: Core, peer: Peer, now: float) -> None:
 
 def detach(core: Core, session: Session, now: float) -> None:
     """A connection broke: the session waits for its client until the lease ends."""
+    core.seats.leave(session)
     session.peer = None
     core.forget(session)
     core.receipts.drop(session)
@@ -55,6 +56,7 @@ def end(core: Core, session: Session, reason: str) -> None:
     core.forget(session)
     core.receipts.drop(session)
     core.audience.changed()
+    core.seats.leave(session)
     if session.peer is not None:
         session.peer.session = None
     if not here.sessions:

@@ -26,7 +26,7 @@ from . import wal
 from .entries import AnyEntry
 from .state import Snapshot
 
-FORMAT = 2  # of the file; a newer one is refused instead of misread
+FORMAT = 3  # of the file; a newer one is refused instead of misread
 SNAPSHOT_ENTRIES = 50_000  # entries between snapshots: what a start after a kill folds again, some 50 ms
 CACHE_BYTES = 8 * 1024 * 1024  # of encoded entries, kept decoded for sessions that read a little behind the head
 
@@ -110,9 +110,8 @@ class Log:
             self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that the room of what is cut off can be given back
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1
-        if version in (0, 1):
-            schema = (_SEGMENTS if version == 0 else "DROP TABLE snapshot;") + _SNAPSHOTS
-            self._db.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={FORMAT};COMMIT;")
+        if version == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE;{_SEGMENTS}{_SNAPSHOTS}PRAGMA user_version={FORMAT};COMMIT;")
         elif version != FORMAT:
             raise sqlite3.DatabaseError(f"it is of format {version}, this version reads {FORMAT}")
 

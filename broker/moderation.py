@@ -1,71 +1,250 @@
-"""What only admins and the operator may do: kick, ban, grant, take the broker down.
+"""What those with a role do to others: kick, ban, mute, delete, grant, transfer, revoke, take the broker down.
 
-An admin is a key with the role in the log. The operator is whoever proved the broker's own key, that is, who can read
-its data folder; it may make the first admin.
+Each is checked here and proposed as an entry, which is the audit trail. One may act on those further down than oneself.
+The operator is whoever proved the broker's own key, that is, who can read its data folder; it stands above all.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from messages import Ban, Closing, Code, Done, Down, Grant, Kick, Unban
+from messages import (
+    Ban,
+    Closing,
+    Code,
+    Delete,
+    Done,
+    Down,
+    Grant,
+    InvalidAddress,
+    Kick,
+    Mute,
+    Revoke,
+    Transfer,
+    Unban,
+    Unmute,
+    fold,
+    parse_key,
+    rank,
+)
 
 from . import leaving
-from .checks import short_enough
-from .entries import AnyEntry, Banned, Granted, Unbanned
-from .state import Account
+from .access import read_network
+from .checks import Actor, actor, short_enough
+from .entries import (
+    Admitted,
+    Announced,
+    AnyDeed,
+    Banned,
+    Barred,
+    Granted,
+    Kicked,
+    Muted,
+    Posted,
+    Removed,
+    Revoked,
+    Transferred,
+    Unbanned,
+    Unbarred,
+    Unmuted,
+)
+from .log import LogError
 
 if TYPE_CHECKING:
     from .core import Core
     from .sessions import Peer
+    from .state import Account
+
+Moderating: TypeAlias = Kick | Ban | Unban | Mute | Unmute | Delete | Grant | Transfer | Revoke | Down
+
+LEAST = {Kick: "moderator", Ban: "moderator", Unban: "moderator", Mute: "moderator", Unmute: "moderator"}
+LEAST |= {Grant: "admin", Down: "admin"}  # what is not here one may do with what is one's own
+HELD = (Kick, Ban, Mute, Transfer, Revoke)  # mean who holds a nick now, before those who had it
 
 
-def handle(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant | Down, now: float) -> None:
-    """Carry out an admin's command, or refuse it."""
-    if not peer.operator and peer.session is None:
-        core.refuse(peer, command.number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
+def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
+    """Carry out such a command, or refuse it."""
+    who = actor(core, peer)
+    if not has_rank(core, peer, command.number, who, LEAST.get(type(command), "guest")):
         return
-    if not (peer.operator or (peer.session is not None and peer.session.here.account.admin)):
-        text = "Only admins may do that; who runs the broker makes one with: confab-broker admin grant NICK"
-        core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
+    if not short_enough(core, peer, command.number, getattr(command, "reason", "")):
         return
-    if isinstance(command, (Kick, Ban, Down)) and not short_enough(core, peer, command.number, command.reason):
-        return
-    if isinstance(command, Down):
-        _down(core, peer, command, now)
-        return
+    match command:
+        case Down():
+            _down(core, peer, command, now)
+        case Delete():
+            _delete(core, peer, who, command)
+        case Ban() | Unban() if (network := _network(core, peer, command)) is not None:
+            if network:
+                _ask(core, peer, command, _barring(core, who, command, network))
+        case _:
+            _person(core, peer, who, command)
+
+
+def has_rank(core: Core, peer: Peer, number: int, who: Actor, least: str) -> bool:
+    """Whether somebody is far enough up; refuses otherwise."""
+    if who.rank >= rank(least):
+        return True
+    text = f"Only {least}s and those above may do that; who runs the broker grants it: confab-broker grant NICK {least}"
+    core.refuse(peer, number, Code.NOT_ALLOWED, text)
+    return False
+
+
+def _ask(core: Core, peer: Peer, command: Moderating, deed: AnyDeed) -> None:
+    core.ask(peer, command, deed)
+
+
+def until(core: Core, seconds: float | None) -> int | None:
+    """When something ends that holds for so long from now, ms since the epoch."""
+    return None if seconds is None else core.at + int(seconds * 1000)
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+
+def _network(core: Core, peer: Peer, command: Ban | Unban) -> str | None:
+    """The network that is meant; None: a person is. Empty: it was refused."""
     try:
-        account = core.state.whom(command.nick, holder_counts=isinstance(command, (Kick, Ban)))
+        return read_network(command.who)
+    except ValueError as error:
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, str(error))
+        return ""
+
+
+def _barring(core: Core, who: Actor, command: Ban | Unban, network: str) -> AnyDeed:
+    if isinstance(command, Unban):
+        return Unbarred(who.name, who.id, network)
+    return Barred(who.name, who.id, network, command.reason, until(core, command.seconds))
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+def _person(core: Core, peer: Peer, who: Actor, command: Moderating) -> None:
+    name = getattr(command, "who", "")
+    if isinstance(command, Grant) and _new_key(core, name):
+        if _grantable(core, peer, who, command):
+            core.ask(peer, command, Admitted(who.name, who.id, parse_key(name), command.role))
+        return
+    account = _whom(core, peer, who, command, name)
+    if account is None:
+        return
+    if not who.above(account) or (who.account is account and isinstance(command, (Ban, Mute, Kick))):
+        whom = "yourself" if who.account is account else f"{account.last_nick}, who is {account.role}"
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, f"You may not do that to {whom}.")
+        return
+    deed = _deed(core, peer, who, command, account)
+    if deed is not None:
+        core.ask(peer, command, deed)
+
+
+def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) -> Account | None:
+    """The account that is meant, or None, refused."""
+    if isinstance(command, (Transfer, Revoke)):
+        if not name and who.account is not None:
+            return who.account
+        if not has_rank(core, peer, command.number, who, "admin"):
+            return None
+    try:
+        account = core.state.whom(name, holder_counts=isinstance(command, HELD))
     except LookupError as error:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
-        return
+        return None
     if isinstance(command, Kick) and account.id not in core.here:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"{account.last_nick} is not here.")
-        return
-    _person(core, peer, command, account, now)
+        return None
+    return account
 
 
-def _person(core: Core, peer: Peer, command: Kick | Ban | Unban | Grant, account: Account, now: float) -> None:
-    by = core.name_of(peer)
-    entries: list[AnyEntry] = []
+def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Account) -> AnyDeed | None:
+    """The entry that says what was done to an account; None: it was refused."""
+    by = who.name, who.id
     match command:
         case Kick():
-            put_out(core, account, Code.KICKED, f"kicked by {by}", command.reason, now)
+            return Kicked(*by, account.id, command.reason)
         case Ban():
-            if account.admin and not peer.operator:
-                core.refuse(peer, command.number, Code.NOT_ALLOWED, "An admin cannot be banned; the operator can.")
-                return
-            entries = [Banned(account.id, command.reason, by)]  # put out once that is committed
+            return Banned(*by, account.id, command.reason, until(core, command.seconds))
         case Unban():
-            entries = [Unbanned(account.id, by)]
+            return Unbanned(*by, account.id)
+        case Mute():
+            return Muted(*by, account.id, command.reason, until(core, command.seconds))
+        case Unmute():
+            return Unmuted(*by, account.id)
         case Grant():
-            entries = [Granted(account.id, command.admin, by)]
-    if not entries:
-        core.note("kicked", who=account.last_nick, by=by, why=getattr(command, "reason", ""))
-        core.answer(peer, Done(command.number))
-    else:
-        core.ask(peer, command, *entries)
+            return Granted(*by, account.id, command.role) if _grantable(core, peer, who, command) else None
+        case Revoke():
+            return Revoked(*by, account.id, command.reason)
+        case Transfer():
+            return _transfer(core, peer, who, command, account)
+    return None
+
+
+def _new_key(core: Core, name: str) -> bool:
+    """Whether a key was never here."""
+    try:
+        return parse_key(name) not in core.state.by_key
+    except InvalidAddress:
+        return False
+
+
+def _grantable(core: Core, peer: Peer, who: Actor, command: Grant) -> bool:
+    """Whether somebody may give a role: one below the own; an owner may make owners. Refuses otherwise."""
+    if rank(command.role) < who.rank or who.rank >= rank("owner"):
+        return True
+    core.refuse(peer, command.number, Code.NOT_ALLOWED, f"Who makes {command.role}s must be above them, or an owner.")
+    return False
+
+
+def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Account) -> AnyDeed | None:
+    """To a key, or to whoever is here under a nick."""
+    if not account.registered:
+        text = f"{account.last_nick} is not registered, so there is nothing to transfer; see /register."
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
+        return None
+    heir = core.state.by_nick.get(fold(command.key))
+    try:
+        key = heir.key if heir is not None else parse_key(command.key)
+    except InvalidAddress:
+        text = (
+            f"{command.key[:50]} is neither a key, as `confab id show` prints it, nor the nick of somebody who is here."
+        )
+        core.refuse(peer, command.number, Code.NO_SUCH_NICK, text)
+        return None
+    return Transferred(who.name, who.id, account.id, key)
+
+
+# --- messages, and the whole broker ----------------------------------------------------------------------------------
+
+
+def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
+    """One's own message, or as a moderator anybody's."""
+    entry = None
+    if core.log.cut < command.seq <= core.log.head:
+        try:
+            segment = next(core.log.read(command.seq - 1))
+        except LogError as error:
+            core.refuse(peer, command.number, Code.NOT_READ, str(error))
+            return
+        entry = segment.entries[command.seq - segment.first]
+    mine = isinstance(entry, (Posted, Announced)) and entry.account == who.id
+    if not isinstance(entry, (Posted, Announced)) or command.seq in core.state.removed:
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, f"There is no message with number {command.seq}.")
+    elif mine or has_rank(core, peer, command.number, who, "moderator"):
+        removed = Removed(who.name, who.id, command.seq, command.reason, entry.sender, entry.account, entry.to)
+        core.ask(peer, command, removed)
+
+
+def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
+    seconds = command.seconds if math.isfinite(command.seconds) else 0.0
+    closing = Closing(core.name_of(peer), seconds, command.reason)
+    core.closing = (now + seconds, closing)
+    core.tell(core.audience.everyone(), closing)
+    core.note("closing", by=closing.by, seconds=seconds, reason=command.reason)
+    core.answer(peer, Done(command.number))
+
+
+# --- what follows ----------------------------------------------------------------------------------------------------
 
 
 def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
@@ -79,12 +258,3 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
             core.dismiss(session.peer, code, f"You were {text}", now)
         leaving.end(core, session, text)
     core.leave(here, text)
-
-
-def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
-    seconds = command.seconds if math.isfinite(command.seconds) else 0.0
-    closing = Closing(core.name_of(peer), seconds, command.reason)
-    core.closing = (now + seconds, closing)
-    core.tell(core.audience.everyone(), closing)
-    core.note("closing", by=closing.by, seconds=seconds, reason=command.reason)
-    core.answer(peer, Done(command.number))

@@ -1,7 +1,7 @@
-"""The operator's hand: makes and unmakes admins for whoever can read the data folder, the broker running or not.
+"""The operator's hand: commands of whoever can read the data folder, the broker running or not.
 
-To a running broker it connects like any client, with the broker's own key pair: that is the proof. Otherwise it opens
-the log itself, which the folder's lock makes safe.
+To a running broker it connects like any client, with the broker's own key pair: that is the proof. Otherwise it puts
+the command to a core of its own over the log, which the folder's lock makes safe. So both go by the same rules.
 """
 
 from __future__ import annotations
@@ -15,33 +15,31 @@ from zmq.utils import z85
 
 from messages import (
     PROTOCOL,
-    Accepted,
     AnyCommand,
     AnyEvent,
-    Grant,
     Hello,
     Home,
     Local,
     Rejected,
+    Welcome,
     decode_events,
     encode_commands,
 )
 
-from .entries import Granted
+from .core import Core
 from .folder import Folder, FolderError
 from .keys import KeyPair, load_or_make
 from .log import Log
-from .state import State
 
 ANSWER_SECONDS = 10.0  # a local broker that takes longer is in trouble
 
 
 class OperatorError(Exception):
-    """The change could not be made; the text is a sentence for the person."""
+    """The command was refused or not answered; the text is a sentence for the person."""
 
 
-def grant(home: Home, nick: str, *, admin: bool) -> None:
-    """Make whom `nick` (or a key) means an admin, or one no longer. Raises OperatorError, KeyFileError, LogError."""
+def ask(home: Home, command: AnyCommand) -> AnyEvent:
+    """Put a command to the broker of a home; returns its answer. Raises OperatorError, KeyFileError, LogError."""
     if not home.broker.is_dir():
         raise OperatorError(f"There is no broker's data in {home.broker}. Start the broker once, or choose --data.")
     try:
@@ -49,26 +47,45 @@ def grant(home: Home, nick: str, *, admin: bool) -> None:
     except FolderError:
         if not home.local.exists():
             raise
-        _ask_running(home, Grant(1, nick, admin))
-        return
+        return _answer(_ask_running(home, command))
     try:
-        _append(folder, nick, admin)
+        return _answer(_ask_log(folder, command))
     finally:
         folder.close()
 
 
-def _append(folder: Folder, nick: str, admin: bool) -> None:
+def _answer(events: list[AnyEvent]) -> AnyEvent:
+    """The one event that answers the command, behind the Welcome."""
+    for event in events:
+        if isinstance(event, Rejected):
+            raise OperatorError(event.text)
+        if getattr(event, "number", 0):
+            return event
+    raise OperatorError(
+        f"The broker did not answer within {ANSWER_SECONDS:.0f} seconds. Nothing is known to have changed."
+    )
+
+
+def _ask_log(folder: Folder, command: AnyCommand) -> list[AnyEvent]:
+    """No broker runs: be one, for one command."""
     log = Log(folder.log_file)
     try:
-        account = State.of(log).whom(nick, holder_counts=False)
-        log.append(time.time_ns() // 1_000_000, [Granted(account.id, admin, "operator")])
-    except LookupError as error:
-        raise OperatorError(str(error)) from error
+        now, at = time.monotonic(), time.time_ns() // 1_000_000
+        key = load_or_make(folder.key_file).public
+        core = Core(log, operator=key, name="", now=now, at=at)
+        peer = core.open(b"", key, now)
+        core.receive(peer, [_hello(), command], now)
+        core.tick(now, at)
+        return [event for _, frame in core.frames() for event in decode_events(frame)]
     finally:
         log.close()
 
 
-def _ask_running(home: Home, command: AnyCommand) -> None:
+def _hello() -> Hello:
+    return Hello(PROTOCOL, "operator", os.urandom(16), feed=False, quiet=True)
+
+
+def _ask_running(home: Home, command: AnyCommand) -> list[AnyEvent]:
     try:
         local = msgspec.json.decode(home.local.read_bytes(), type=Local)
         endpoint = local.endpoints[0]
@@ -83,8 +100,8 @@ def _ask_running(home: Home, command: AnyCommand) -> None:
         _identify(dealer, keys)
         dealer.ipv6 = "[" in endpoint
         dealer.connect(endpoint)
-        dealer.send(encode_commands([Hello(PROTOCOL, "operator", os.urandom(16), feed=False, quiet=True), command]))
-        _await_answer(dealer)
+        dealer.send(encode_commands([_hello(), command]))
+        return _await_answer(dealer)
     finally:
         dealer.close()
         context.term()
@@ -95,18 +112,12 @@ def _identify(dealer: zmq.Socket[bytes], keys: KeyPair) -> None:
     dealer.curve_secretkey = z85.encode(keys.secret)
 
 
-def _await_answer(dealer: zmq.Socket[bytes]) -> None:
+def _await_answer(dealer: zmq.Socket[bytes]) -> list[AnyEvent]:
+    """What the broker says, up to the answer."""
     deadline = time.monotonic() + ANSWER_SECONDS
+    heard: list[AnyEvent] = []
     while (left := deadline - time.monotonic()) > 0 and dealer.poll(int(left * 1000)):
-        for event in decode_events(dealer.recv()):
-            if _is_answer(event):
-                return
-    raise OperatorError(
-        f"The broker did not answer within {ANSWER_SECONDS:.0f} seconds. Nothing is known to have changed."
-    )
-
-
-def _is_answer(event: AnyEvent) -> bool:
-    if isinstance(event, Rejected):
-        raise OperatorError(event.text)
-    return isinstance(event, Accepted)
+        heard += decode_events(dealer.recv())
+        if any(isinstance(event, Rejected) or getattr(event, "number", 0) for event in heard):
+            break
+    return [event for event in heard if not isinstance(event, Welcome)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import Code, Done, History, Rooms, Search, Track, Who
+from messages import Audit, Code, Done, History, Rooms, Search, Track, Who
 
-from . import recall, roster
-from .checks import find_target
+from . import audit, recall, roster
+from .checks import actor, find_target
 from .entries import Announced, AnyEntry, Posted
 from .index import pair, words_of
 from .log import LogError
@@ -32,11 +32,11 @@ def handle(core: Core, peer: Peer, session: Session, command: Who | Rooms | Hist
     match command:
         case Who():
             if core.afford(peer, command, 1 + len(core.here) // PEOPLE):
-                core.answer(peer, roster.people(core, command))
+                core.answer(peer, roster.people(core, actor(core, peer), command))
         case Rooms():
             members = sum(len(members) for members in core.state.members.values())
             if core.afford(peer, command, 1 + (len(core.state.rooms) + members) // PEOPLE):
-                core.answer(peer, roster.rooms(core, session, command))
+                core.answer(peer, roster.rooms(core, actor(core, peer), session, command))
         case History():
             _history(core, peer, session, command)
         case Search():
@@ -52,7 +52,9 @@ def _history(core: Core, peer: Peer, session: Session, command: History) -> None
     if found is None:
         return
     try:
-        core.answer(peer, recall.history(core.log, core.index, session.here.account, command, *found))
+        core.answer(
+            peer, recall.history(core.log, core.index, core.state.removed, session.here.account, command, *found)
+        )
     except LogError as error:
         core.refuse(peer, command.number, Code.NOT_READ, str(error))
 
@@ -71,7 +73,17 @@ def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
             return
         wanted = pair(account.id, found[0]) if command.to.startswith("@") else (0, found[0])
     try:
-        core.answer(peer, recall.search(core.log, core.index, account, command, wanted))
+        core.answer(peer, recall.search(core.log, core.index, core.state.removed, account, command, wanted))
+    except LogError as error:
+        core.refuse(peer, command.number, Code.NOT_READ, str(error))
+
+
+def audited(core: Core, peer: Peer, command: Audit) -> None:
+    """Say what those with a role did; who asks was looked at before."""
+    if not core.afford(peer, command, HISTORY_COST):
+        return
+    try:
+        core.answer(peer, audit.audit(core.log, core.index, core.state, command))
     except LogError as error:
         core.refuse(peer, command.number, Code.NOT_READ, str(error))
 

@@ -6,12 +6,12 @@ looks at a bounded number of entries and says where to go on. It ends where the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from math import inf
 
 from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, History, HistoryPage, Message, Search, fold
 
-from .entries import EVERYONE_ID, Announced, Posted, Said
+from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
 from .feeding import delivery
 from .index import Conversation, Index, conversation, pair, words_of
 from .log import Log
@@ -19,39 +19,59 @@ from .state import Account
 
 LOOKED_AT = 20_000  # entries looked at for one answer: some 10 ms; the page says where to go on
 
-Found = tuple[int, int, Said]  # sequence, ms since the epoch, and the message
+Found = tuple[int, int, AnyEntry]  # sequence, ms since the epoch, and the entry
+SAID = (Posted, Announced)
 
 
-def history(log: Log, index: Index, account: Account, command: History, to: int, target: str) -> HistoryPage:
-    """The newest messages of a conversation in front of `before`, oldest first. Raises LogError."""
+def history(
+    log: Log, index: Index, removed: Collection[int], account: Account, command: History, to: int, target: str
+) -> HistoryPage:
+    """The newest messages of a conversation in front of `before`, oldest first, but those removed. Raises LogError."""
     wanted = pair(account.id, to) if target.startswith("@") else (0, to)
-    before = _before(log, command.before)
+    before = before_or_head(log, command.before)
     indexed = index.of(wanted, min(before, index.watermark + 1))
-    found = _candidates(log, index, before, indexed, lambda entry: conversation(entry) == wanted)
+    found = candidates(
+        log, index, before, indexed, lambda entry: isinstance(entry, SAID) and conversation(entry) == wanted
+    )
     until = inf if command.until is None else command.until
-    fitting = ((seq, cost, item if item is not None and item[1] < until else None) for seq, cost, item in found)
+    fitting = (
+        (seq, cost, item if item is not None and item[1] < until and seq not in removed else None)
+        for seq, cost, item in found
+    )
     return _page(log, command.number, target, command.limit, fitting, -inf if command.since is None else command.since)
 
 
-def search(log: Log, index: Index, account: Account, command: Search, to: Conversation | None) -> HistoryPage:
+def search(
+    log: Log,
+    index: Index,
+    removed: Collection[int],
+    account: Account,
+    command: Search,
+    to: Conversation | None,
+) -> HistoryPage:
     """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError."""
     words = words_of(command.words)
-    before = _before(log, command.before)
+    before = before_or_head(log, command.before)
     indexed = index.matching(words, min(before, index.watermark + 1))
-    found = _candidates(log, index, before, indexed, lambda entry: set(words) <= set(words_of(entry.body)))
+    found = candidates(
+        log, index, before, indexed, lambda entry: isinstance(entry, SAID) and set(words) <= set(words_of(entry.body))
+    )
     fitting = (
-        (seq, cost, item if item is not None and _fits(account, command, to, item) else None)
+        (seq, cost, item if item is not None and seq not in removed and _fits(account, command, to, item) else None)
         for seq, cost, item in found
     )
     return _page(log, command.number, command.to, command.limit, fitting)
 
 
-def _before(log: Log, before: int | None) -> int:
+def before_or_head(log: Log, before: int | None) -> int:
+    """In front of which sequence a question is answered that may name none."""
     return log.head + 1 if before is None else min(before, log.head + 1)
 
 
 def _fits(account: Account, command: Search, to: Conversation | None, item: Found) -> bool:
     _, at, entry = item
+    if not isinstance(entry, SAID):
+        return False
     if command.sender and fold(entry.sender) != fold(command.sender):
         return False
     if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
@@ -69,17 +89,16 @@ def _may_find(account: Account, entry: Said) -> bool:
 Step = tuple[int, int, Found | None]  # the sequence reached, how many entries were looked at for it, what was found
 
 
-def _candidates(
-    log: Log, index: Index, before: int, indexed: Iterator[int], fits: Callable[[Said], bool]
+def candidates(
+    log: Log, index: Index, before: int, indexed: Iterator[int], fits: Callable[[AnyEntry], bool]
 ) -> Iterator[Step]:
     """Walk back: entry by entry where the index has not come yet, then by what the index says."""
     if before - 1 > index.watermark:
         for segment in log.read_back(before):
             for seq in range(min(segment.last, before - 1), max(segment.first, index.watermark + 1) - 1, -1):
                 entry = segment.entries[seq - segment.first]
-                said = entry if isinstance(entry, (Posted, Announced)) and fits(entry) else None
-                cost = 1 + (len(entry.body) >> 6 if isinstance(entry, (Posted, Announced)) else 0)
-                yield seq, cost, (seq, segment.at, said) if said is not None else None
+                cost = 1 + (len(entry.body) >> 6 if isinstance(entry, SAID) else 0)
+                yield seq, cost, (seq, segment.at, entry) if fits(entry) else None
             if segment.first <= index.watermark + 1:
                 break
     read = 0  # first sequence of the segment read last
@@ -88,7 +107,7 @@ def _candidates(
         entry = segment.entries[seq - segment.first]
         cost = 1 if segment.first == read else len(segment.entries)
         read = segment.first
-        yield seq, cost, (seq, segment.at, entry) if isinstance(entry, (Posted, Announced)) else None
+        yield seq, cost, (seq, segment.at, entry)
 
 
 def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step], since: float = -inf) -> HistoryPage:
@@ -97,10 +116,10 @@ def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step], sin
     size = looked_at = 0
     for seq, cost, found in steps:
         looked_at += cost
-        if found is not None:
+        if found is not None and isinstance(found[2], SAID):
             if found[1] < since:
                 return HistoryPage(number, to, items[::-1], None)
-            items.append(delivery(*found))
+            items.append(delivery(found[0], found[1], found[2]))
             size += len(found[2].body)
         if len(items) >= min(limit, HISTORY_PAGE) or size >= HISTORY_BYTES or looked_at >= LOOKED_AT:
             if seq > log.cut + 1:

@@ -16,13 +16,16 @@ from messages import (
     ROOM_LENGTH,
     TITLE_BYTES,
     Accepted,
+    Admit,
     Announce,
     AnyCommand,
+    Audit,
     Away,
     Ban,
     Bye,
     Code,
     Coming,
+    Delete,
     Done,
     Down,
     Feed,
@@ -30,39 +33,53 @@ from messages import (
     Hello,
     History,
     InvalidName,
+    Invite,
+    Invites,
     Join,
     Kick,
     Leave,
     Malformed,
     Mark,
+    Mute,
     Ping,
     Pong,
     Post,
     Presence,
     Register,
     Rename,
+    Revoke,
     Rooms,
+    Rule,
+    Rules,
     Search,
     Track,
+    Transfer,
     Unban,
+    Uninvite,
+    Unmute,
     Unregister,
     Who,
     check_nick,
     check_room,
     fold,
+    rank,
 )
 
-from . import feeding, greeting, leaving, moderation, questions
-from .checks import find_target, short_enough
+from . import feeding, greeting, leaving, moderation, questions, rulings
+from .checks import actor, find_target, may_enter, may_say, muted_text, number_of, short_enough, unrestricted
 from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
+from .limits import ROOMS, ROOMS_PER_ACCOUNT
 from .log import LogError
 
 if TYPE_CHECKING:
     from .core import Core
     from .sessions import Peer, Session
+    from .state import Room
 
 
 MAX_ROUTES = 10_000  # spellings of targets that are remembered
+OPERATORS = (Kick, Ban, Unban, Mute, Unmute, Delete, Grant, Transfer, Revoke, Rule, Rules, Invite, Invites, Uninvite)
+OPERATORS += (Audit, Down)  # type: ignore[assignment]
 
 
 def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) -> None:
@@ -83,11 +100,18 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
                 core.receipts.mark(session, min(command.taken, sent), min(command.read, sent))
         case Bye():
             leaving.bye(core, peer, now)
-        case Kick() | Ban() | Unban() | Grant() | Down():
-            moderation.handle(core, peer, command, now)
-        case _ if session is None:
+        case _ if session is None and not (peer.operator and isinstance(command, OPERATORS)):
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
+        case Kick() | Ban() | Unban() | Mute() | Unmute() | Delete() | Grant() | Transfer() | Revoke() | Down():
+            moderation.handle(core, peer, command, now)
+        case Rule() | Rules() | Admit() | Invite() | Invites() | Uninvite():
+            rulings.handle(core, peer, command)
+        case Audit():
+            if moderation.has_rank(core, peer, command.number, actor(core, peer), "moderator"):
+                questions.audited(core, peer, command)
+        case _ if session is None:  # the operator, who has no account
+            core.refuse(peer, number_of(command), Code.HELLO_FIRST, "The operator is no person and cannot do that.")
         case Post() | Announce():
             say(core, peer, session, command)
         case Feed():
@@ -115,7 +139,7 @@ def propose_posts(core: Core, peer: Peer, commands: Iterator[AnyCommand | Malfor
     What it does not propose it leaves, untouched, to `handle`.
     """
     session = peer.session
-    if session is None:
+    if session is None or session.here.account.mute is not None:
         return next(commands, None)
     row: list[AnyEntry] = []
     route, propose, last = core.routes.get, row.append, session.number
@@ -142,15 +166,19 @@ def say(core: Core, peer: Peer, session: Session, command: Post | Announce) -> N
     if number <= session.number:
         _again(core, peer, session, command)
         return
+    account, announce = session.here.account, isinstance(command, Announce)
     route = core.routes.get(command.to)
     if route is None:
         route = _resolve(core, peer, command)
         if route is None:
             return
+    if (announce or account.mute is not None or command.to not in core.routes) and not may_say(
+        core, peer, number, route[0], announce=announce
+    ):
+        return
     body = command.body
     if (len(body) > BODY_BYTES // 4 or not body or body.isspace()) and not _sayable(core, peer, number, body):
         return
-    account = session.here.account
     to, target = route
     entry: AnyEntry
     if isinstance(command, Post):
@@ -204,9 +232,9 @@ def _looked(core: Core, peer: Peer, retries: feeding.Retries, command: Post | An
 
 
 def _resolve(core: Core, peer: Peer, command: Post | Announce) -> tuple[int, str] | None:
-    """Find whom a target means, remember it until names change, or refuse."""
+    """Find whom a target means, or refuse; where everybody may speak, remember it until names or rules change."""
     found = find_target(core, peer, command.number, command.to)
-    if found is not None:
+    if found is not None and unrestricted(core, found[0]):
         if len(core.routes) >= MAX_ROUTES:
             core.routes.clear()
         core.routes[command.to] = found
@@ -245,7 +273,7 @@ def _feed(core: Core, session: Session, command: Feed) -> None:
 
 
 def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:
-    if not short_enough(core, peer, command.number, command.text):
+    if not short_enough(core, peer, command.number, command.text) or _mute(core, peer, session, command.number):
         return
     here = session.here
     here.away = command.text
@@ -265,8 +293,38 @@ def _join(core: Core, peer: Peer, session: Session, command: Join) -> None:
     account = session.here.account
     if room is not None and room.id in account.rooms:
         core.answer(peer, Accepted(command.number, account.rooms[room.id]))
-        return
-    core.ask(peer, command, Joined(account.key, name))
+    elif refusal := _not_entered(core, peer, room, name):
+        core.refuse(peer, command.number, *refusal)
+    else:
+        core.ask(peer, command, Joined(account.key, name))
+
+
+def _not_entered(core: Core, peer: Peer, room: Room | None, name: str) -> tuple[Code, str] | None:
+    """Why somebody may not enter a room, or make it; None: nothing is in the way."""
+    who, state = actor(core, peer), core.state
+    if who.account is not None and len(who.account.rooms) >= ROOMS_PER_ACCOUNT:
+        return Code.TOO_MANY, f"You are in {ROOMS_PER_ACCOUNT} rooms, and more are not possible. Leave some first."
+    if room is None:
+        if who.rank < rank(state.rule("rooms")):
+            return (
+                Code.NOT_ALLOWED,
+                f"There is no room {name}, and only {state.rule('rooms')}s and above make rooms here.",
+            )
+        if len(state.rooms) >= ROOMS:
+            return Code.TOO_MANY, f"There are {ROOMS:,} rooms, and more are not possible."
+    elif not may_enter(core, who, room):
+        return Code.NOT_ALLOWED, f"{name} is for those who were let in. Its owner or an admin can do that."
+    elif room.closed:
+        return Code.NOT_ALLOWED, f"{name} is closed{'' if room.closed == 'on' else f': {room.closed}'}."
+    return None
+
+
+def _mute(core: Core, peer: Peer, session: Session, number: int) -> bool:
+    """Whether a person is muted, who is refused then."""
+    penalty = session.here.account.muted(core.at)
+    if penalty is not None:
+        core.refuse(peer, number, Code.MUTED, muted_text(penalty, core.at))
+    return penalty is not None
 
 
 def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
@@ -282,6 +340,8 @@ def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
 
 def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
     account = session.here.account
+    if _mute(core, peer, session, command.number):
+        return
     try:
         check_nick(command.nick)
     except InvalidName as error:

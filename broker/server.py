@@ -16,14 +16,14 @@ from types import FrameType
 import zmq
 from zmq.utils import z85
 
-from messages import HELLO_SECONDS, Closed, Code, DecodeError, decode_commands, encode_events
+from messages import HELLO_SECONDS, Closed, Code, DecodeError, Malformed, decode_commands, encode_events
 
 from .connections import Connections
 from .core import Core
 from .notes import Note
 from .retention import Retention
 from .sessions import Peer
-from .sockets import Sockets, cut
+from .sockets import Sockets, cut, peer_address
 
 DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = 8192  # and no more commands than these
@@ -99,6 +99,7 @@ class Server:
     def _tick(self) -> bool:
         """Drain, handle, commit, apply, flush. Returns whether there may be more input at once."""
         now, at = time.monotonic(), time.time_ns() // 1_000_000
+        self._core.at = at
         if self._stop is not None and self._core.down is None:
             self._core.down = Closed("the operator", self._stop)
         self._watch_connections(now)
@@ -148,8 +149,7 @@ class Server:
             try:
                 batch = decode_commands(frame)
             except DecodeError as error:
-                core.refuse(peer, 0, Code.MALFORMED, str(error))
-                continue
+                batch = [Malformed(0, Code.MALFORMED, str(error))]
             commands += len(batch)
             core.receive(peer, batch, now)
         return False
@@ -158,7 +158,8 @@ class Server:
         """The first frame of a connection: take its proven key and its descriptor from it."""
         frame = self._router.recv(_NOBLOCK, copy=False)
         self._watch_connections(now)  # so that an older connection with this descriptor is known to be over
-        peer = self._peers[route] = self._core.open(route, z85.decode(str(frame.get("User-Id")).encode()), now)
+        key, address = z85.decode(str(frame.get("User-Id")).encode()), _address_of(frame)
+        peer = self._peers[route] = self._core.open(route, key, now, address)
         descriptor = int(frame.get(zmq.MessageOption.SRCFD))
         if not self._connections.met(peer, descriptor, lambda: self._alive(route)):
             self._ended.setdefault(peer, now)
@@ -185,7 +186,8 @@ class Server:
             self._router.recv(_NOBLOCK)
             count += 1
         text = f"A message must be one frame, this one had {count}; nothing of it was read."
-        self._core.refuse(peer, 0, Code.MALFORMED, text)
+        if not peer.gone:
+            self._core.receive(peer, [Malformed(0, Code.MALFORMED, text)], time.monotonic())
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -194,7 +196,10 @@ class Server:
         for event, descriptor in self._sockets.monitor_events():
             match event:
                 case zmq.EVENT_ACCEPTED:
-                    connections.accepted(descriptor, now)
+                    surplus = connections.accepted(descriptor, now, peer_address(descriptor))
+                    if surplus is not None:
+                        refused["there are too many that say nothing"] += 1
+                        cut(surplus)
                     if len(connections) > self._sockets.limit:
                         refused["there are too many connections"] += 1
                         cut(descriptor)
@@ -275,3 +280,11 @@ class Server:
 
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
+
+
+def _address_of(frame: zmq.Frame) -> str:
+    """The address that a connection comes from; empty for a Unix socket."""
+    try:
+        return str(frame.get("Peer-Address"))
+    except zmq.ZMQError:
+        return ""

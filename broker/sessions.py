@@ -28,7 +28,10 @@ class Peer:
     key: bytes  # proved by CURVE
     greet_by: float  # monotonic time by which a Hello must have succeeded
     heard: float  # monotonic time of the last frame
+    address: str = ""  # it comes from; empty: a Unix socket
     session: Session | None = None
+    unmet: int = 0  # commands that came while it had none
+    token: str = ""  # of the invite that is being made for it
     operator: bool = False  # proved the broker's own key: may grant and take down, and is no account
     gone: bool = False  # disconnected, replaced or dismissed: its frames are not read any more
     leaving: bool = False  # said Bye: gets its last answers, and is cut if it stays
@@ -56,6 +59,7 @@ class Session:
     shown: int = 0  # the client said that it showed everything up to here
     live: bool = False  # its cursor is the head: deliveries go out with the tick
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
+    held_until: float = 0.0  # it was too fast: its commands are refused before then, monotonic
     retry_at: float = 0.0  # its part of the log cannot be read: not fed again before then, monotonic
     retries: Retries | None = None  # what repeated commands were accepted as
     runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs

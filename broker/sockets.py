@@ -29,6 +29,7 @@ BACKLOG = 4096  # connections the kernel holds while a crowd comes back
 HANDSHAKE_MS = 15_000  # for CURVE; thousands who come back at once need some seconds, and one given up comes again
 LINGER_MS = 2_000  # at the end, for the last words to leave
 SPARE_DESCRIPTORS = 64  # for the log, the terminal and libzmq itself
+LEAST_ZMQ = (4, 3, 3)  # in older ones who has no key can hold up all others before the handshake (CVE-2020-15166)
 MOST_DESCRIPTORS = 10_240  # where the system names no limit: what macOS grants a process
 
 _EVENTS = (
@@ -48,7 +49,9 @@ class Sockets:
     """The context and its sockets, bound and ready."""
 
     def __init__(self, keys: KeyPair, endpoints: tuple[str, ...]) -> None:
-        """Bind everything. Raises BindError, having closed what was open."""
+        """Bind everything. Raises BindError, also for a libzmq that will not do, having closed what was open."""
+        if missing := check_libraries():
+            raise BindError(missing)
         # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
@@ -127,6 +130,29 @@ class Sockets:
         self.router.close(linger)
         self.zap.close(0)
         self.context.term()
+
+
+def peer_address(descriptor: int) -> str:
+    """The address that a connection comes from; empty for a Unix socket, and for one that is over."""
+    try:
+        connection = socket.socket(fileno=descriptor)  # no copy, as in `cut`
+        try:
+            name = connection.getpeername()
+        finally:
+            connection.detach()
+    except OSError:
+        return ""
+    return str(name[0]) if isinstance(name, tuple) else ""
+
+
+def check_libraries() -> str:
+    """What is missing in the ZeroMQ that is installed, a sentence; empty: nothing."""
+    if zmq.zmq_version_info() < LEAST_ZMQ:
+        found, least = zmq.zmq_version(), ".".join(map(str, LEAST_ZMQ))
+        return f"confab needs libzmq {least} or newer, and this one is {found}. Install a newer pyzmq."
+    if not zmq.has("curve"):
+        return "This libzmq was built without CURVE, so nothing could be encrypted. Install pyzmq's own wheel."
+    return ""
 
 
 def cut(descriptor: int) -> None:

@@ -1,7 +1,7 @@
 """The durable state: what the log amounts to. `apply` is deterministic and the one place that decides who won.
 
 No I/O, no clock, no sessions. Everything here is a fold of the log: a snapshot of it is only a shortcut at start, and
-the same entries always give the same state.
+the same entries always give the same state. What those with a role did is folded in by `deeds`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from messages import NICK_LENGTH, fold, key_text
+from messages import GENERAL, NICK_LENGTH, Role, fold, key_text, rank
 
+from . import deeds
 from .entries import (
     Announced,
     AnyEntry,
-    Banned,
-    Granted,
     Installed,
     Joined,
     Left,
@@ -25,11 +24,34 @@ from .entries import (
     Reach,
     Registered,
     Released,
-    Unbanned,
 )
+from .policy import BROKER_RULES, ROOM_RULES
 
 if TYPE_CHECKING:
     from .log import Log
+
+
+class Penalty(msgspec.Struct, frozen=True):
+    """A ban or a mute."""
+
+    by: str
+    reason: str
+    until: int | None  # ms since the epoch; None: for good
+
+    def holds(self, at: int) -> bool:
+        """Whether it has not ended yet."""
+        return self.until is None or at < self.until
+
+
+class Ticket(msgspec.Struct):
+    """A token with which keys may come in."""
+
+    id: int
+    digest: bytes
+    role: Role
+    left: int  # so many more
+    until: int | None  # ms since the epoch; None: no end
+    by: str
 
 
 class Account(msgspec.Struct):
@@ -43,9 +65,29 @@ class Account(msgspec.Struct):
     registered: bool = False  # keeps nick, rooms and mail while away
     taken: int = 0  # registered: what was delivered when it was last away; a device without a cursor goes on there
     reach: Reach = Reach()  # what was delivered to and read by it, when it was last away
-    admin: bool = False
-    banned: str | None = None  # the reason; None: welcome
+    role: Role = "guest"
+    admitted: bool = False  # came with a token, or was given a role: may come in whatever the access
+    ban: Penalty | None = None
+    mute: Penalty | None = None
     rooms: dict[int, int] = {}  # room id → the sequence at which it was entered
+
+    @property
+    def rank(self) -> int:
+        """How far up its role is."""
+        return rank(self.role)
+
+    @property
+    def known(self) -> bool:
+        """Whether it may come in where newcomers may not."""
+        return self.admitted or self.registered
+
+    def banned(self, at: int) -> Penalty | None:
+        """The ban that holds at `at`."""
+        return self.ban if self.ban is not None and self.ban.holds(at) else None
+
+    def muted(self, at: int) -> Penalty | None:
+        """The mute that holds at `at`."""
+        return self.mute if self.mute is not None and self.mute.holds(at) else None
 
 
 class Device(msgspec.Struct):
@@ -64,6 +106,24 @@ class Room(msgspec.Struct):
 
     id: int
     name: str
+    owner: int = 0  # account id of who made it; 0: nobody, as of the room in which everyone starts
+    rules: dict[str, str] = {}  # those that were set
+    opened: list[int] = []  # accounts that may enter while it is private
+
+    def rule(self, name: str) -> str:
+        """What a rule is here."""
+        return self.rules.get(name, ROOM_RULES[name].default)
+
+    @property
+    def private(self) -> bool:
+        """Whether only those may enter, and know of it, who were let in."""
+        return self.rules.get("private") == "on"
+
+    @property
+    def closed(self) -> str:
+        """Why nobody may enter or speak; empty: it is open."""
+        value = self.rule("closed")
+        return "" if value == "off" else value
 
 
 class Snapshot(msgspec.Struct):
@@ -73,6 +133,10 @@ class Snapshot(msgspec.Struct):
     accounts: list[Account]
     devices: list[Device]
     rooms: list[Room]
+    rules: dict[str, str]  # of the broker, those that were set
+    tickets: list[Ticket]
+    barred: dict[str, Penalty]  # by network
+    removed: list[int]  # sequences of messages that are shown no more
 
 
 class State:
@@ -83,6 +147,10 @@ class State:
         self.accounts: dict[int, Account] = {a.id: a for a in snapshot.accounts} if snapshot else {}
         self.devices: dict[int, Device] = {d.id: d for d in snapshot.devices} if snapshot else {}
         self.rooms: dict[int, Room] = {r.id: r for r in snapshot.rooms} if snapshot else {}
+        self.rules: dict[str, str] = snapshot.rules if snapshot else {}
+        self.tickets: dict[int, Ticket] = {t.id: t for t in snapshot.tickets} if snapshot else {}
+        self.barred: dict[str, Penalty] = snapshot.barred if snapshot else {}
+        self.removed: set[int] = set(snapshot.removed) if snapshot else set()
         # Derived, for look-ups:
         self.by_key = {account.key: account for account in self.accounts.values()}
         self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
@@ -95,7 +163,20 @@ class State:
 
     def snapshot(self) -> Snapshot:
         """The state as data; shares its objects, so encode it before the next apply."""
-        return Snapshot(self.seq, list(self.accounts.values()), list(self.devices.values()), list(self.rooms.values()))
+        return Snapshot(
+            self.seq,
+            list(self.accounts.values()),
+            list(self.devices.values()),
+            list(self.rooms.values()),
+            self.rules,
+            list(self.tickets.values()),
+            self.barred,
+            sorted(self.removed),
+        )
+
+    def rule(self, name: str) -> str:
+        """What a rule of the broker is."""
+        return self.rules.get(name, BROKER_RULES[name].default)
 
     def apply(self, seq: int, entry: AnyEntry) -> bool:
         """Fold in the entry with this sequence; False when it lost (a taken nick) or had no effect."""
@@ -110,7 +191,8 @@ class State:
                 return self._release(self.accounts[entry.account], entry)
             case Registered():
                 account = self.accounts[entry.account]
-                took = _changed(account, "registered", entry.kept)
+                took = account.registered != entry.kept
+                account.registered = entry.kept
                 if took:  # who asks again, as after a lost answer, may have missed something since
                     account.taken = seq
                 return took
@@ -119,14 +201,9 @@ class State:
             case Joined():
                 return self._join(seq, entry)
             case Left():
-                self.members[entry.room].discard(entry.account)
-                return self.accounts[entry.account].rooms.pop(entry.room, None) is not None
-            case Granted():
-                return _changed(self.accounts[entry.account], "admin", entry.admin)
-            case Banned():
-                return _changed(self.accounts[entry.account], "banned", entry.reason)
-            case Unbanned():
-                return _changed(self.accounts[entry.account], "banned", None)
+                return self.leave(self.accounts[entry.account], entry.room)
+            case _:
+                return deeds.apply(self, seq, entry)
 
     @classmethod
     def of(cls, log: Log) -> State:
@@ -154,27 +231,44 @@ class State:
         account = self.by_key.get(entry.key)
         if holder is not None and holder is not account:
             return False
-        if account is None:
-            account = self.accounts[seq] = self.by_key[entry.key] = Account(seq, entry.key)
-        if account.nick:
-            del self.by_nick[fold(account.nick)]
-        account.nick = account.last_nick = entry.nick
+        account = account or self.account(seq, entry.key)
         account.quiet = entry.quiet
-        self.by_nick[fold(entry.nick)] = account
+        self.name(account, entry.nick)
         return True
 
+    def account(self, seq: int, key: bytes) -> Account:
+        """The account of a key, made by the entry with this sequence when the key is new."""
+        account = self.by_key.get(key)
+        if account is None:
+            account = self.accounts[seq] = self.by_key[key] = Account(seq, key)
+        return account
+
+    def name(self, account: Account, nick: str) -> None:
+        """Give an account a free nick in place of the one it has; empty: none."""
+        if account.nick:
+            del self.by_nick[fold(account.nick)]
+        account.nick = nick
+        if nick:
+            account.last_nick = nick
+            self.by_nick[fold(nick)] = account
+
+    def leave(self, account: Account, room: int) -> bool:
+        """Take an account out of a room; False when it was not in it."""
+        self.members[room].discard(account.id)
+        return account.rooms.pop(room, None) is not None
+
+    def leave_all(self, account: Account) -> None:
+        """Take an account out of all rooms."""
+        for room in list(account.rooms):
+            self.leave(account, room)
+
     def _release(self, account: Account, entry: Released) -> bool:
-        if not account.nick:
-            return False
         account.reach = entry.reach
         if account.registered:
             account.taken = max(account.taken, entry.taken)
             return True
-        del self.by_nick[fold(account.nick)]
-        account.nick = ""
-        for room in account.rooms:
-            self.members[room].discard(account.id)
-        account.rooms = {}
+        self.name(account, "")
+        self.leave_all(account)
         return True
 
     def _install(self, seq: int, entry: Installed) -> bool:
@@ -190,16 +284,17 @@ class State:
             return False
         room = self.by_room.get(entry.room)
         if room is None:
-            room = self.rooms[seq] = self.by_room[entry.room] = Room(seq, entry.room)
+            owner = 0 if entry.room == GENERAL else account.id
+            room = self.rooms[seq] = self.by_room[entry.room] = Room(seq, entry.room, owner)
             self.members[seq] = set()
-        if room.id in account.rooms:
+        if room.id in account.rooms or room.closed:
             return False
         account.rooms[room.id] = seq
         self.members[room.id].add(account.id)
         return True
 
     def whom(self, name: str, *, holder_counts: bool) -> Account:
-        """The account that an admin means by a nick or by the text of a key.
+        """The account that somebody means by a nick or by the text of a key.
 
         Nicks change hands. `holder_counts`: whoever holds the nick now is meant; otherwise, and when nobody holds it,
         it must be the only key that went by it last. Raises LookupError with a sentence.
@@ -215,9 +310,3 @@ class State:
             return (held or known)[0]
         keys = ", ".join(key_text(account.key) + (" (holds it now)" if account.nick else "") for account in known[-5:])
         raise LookupError(f"{len(known)} keys went by {name}: {keys}. Name the key that is meant instead.")
-
-
-def _changed(account: Account, field: str, value: object) -> bool:
-    before = getattr(account, field)
-    setattr(account, field, value)
-    return bool(before != value)

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from messages import Gap, InvalidName, Person, Presence, RoomChange, RoomInfo, Storing
+from messages import (
+    Deed,
+    Deleted,
+    Gap,
+    InvalidName,
+    InviteInfo,
+    Moderated,
+    Person,
+    Presence,
+    RoomChange,
+    RoomInfo,
+    Ruled,
+    Storing,
+)
 
 from .client import Client
 from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
@@ -20,6 +33,7 @@ from .model import (
     Refused,
     ServerClosed,
     ServerClosing,
+    Slowed,
 )
 from .receipt import Receipt
 from .version import __version__
@@ -33,11 +47,15 @@ __all__ = [
     "Closed",
     "Connected",
     "Connecting",
+    "Deed",
+    "Deleted",
     "Disconnected",
     "Dismissed",
     "Gap",
     "InvalidName",
+    "InviteInfo",
     "Message",
+    "Moderated",
     "NotConfigured",
     "NotKept",
     "OutboxFull",
@@ -49,10 +67,12 @@ __all__ = [
     "Refused",
     "Rejected",
     "RoomChange",
-    "Storing",
     "RoomInfo",
+    "Ruled",
     "ServerClosed",
     "ServerClosing",
+    "Slowed",
+    "Storing",
     "Unreachable",
     "__version__",
 ]

@@ -90,7 +90,7 @@ class Connection:
     def __init__(self, address: Address, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
         keeper = profile.keeper
         kept = keeper.kept if keeper else None
-        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet, kept=kept)
+        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet, kept=kept, token=address.token)
         self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
         if keeper and keeper.problem:
             self.session.inbox.put_event(NotKept(keeper.problem))
@@ -206,6 +206,10 @@ class Connection:
         """Whether a text is on disk."""
         with self._lock:
             return 0 < receipt.place <= self._saved
+
+    def invite(self, token: str) -> str:
+        """The invite to this broker that carries a token."""
+        return Address(self._address.endpoint, self._address.key, token).invite
 
     def retry_as(self, nick: str) -> None:
         """Ask the broker for another nick, soon."""

@@ -1,7 +1,7 @@
 """What a user of the library sees: messages, and what happened to the connection. Data only; knows no state.
 
 Messages are durable and numbered; events are what goes on around them and are forgotten once read. The wire's own
-Gap, Presence, RoomChange, Storing, Person and RoomInfo are plain enough to be passed on as they are.
+Gap, Presence, RoomChange, Ruled, Moderated, Deleted, Storing, Person and others are plain enough to be passed on.
 
 All are frozen structs: a dataclass takes five times as long to make, and its class many times as long to import.
 """
@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from messages import Gap, Presence, RoomChange, Storing
+from messages import Deleted, Gap, Moderated, Presence, RoomChange, Ruled, Storing
 
 Kind: TypeAlias = Literal["text", "announcement"]
 
@@ -69,7 +69,7 @@ class Connected(msgspec.Struct, frozen=True):
     nick: str
     resumed: bool  # the broker had kept the session: to the others we were never gone
     rooms: tuple[str, ...]
-    admin: bool
+    role: str  # guest, member, announcer, moderator, admin or owner
     broker: str = ""  # name and version
     again: bool = False  # not the first connection of this client
     registered: bool = False  # nick, rooms and mail are kept while we are away
@@ -93,6 +93,12 @@ class NotKept(msgspec.Struct, frozen=True):
     """What is said with keep=True is in memory only, from now on or since the start; or a leftover was put aside."""
 
     text: str  # a sentence
+
+
+class Slowed(msgspec.Struct, frozen=True):
+    """We were faster than the broker allows: what is unanswered goes out again, in order, after so many seconds."""
+
+    seconds: float
 
 
 class Disconnected(msgspec.Struct, frozen=True):
@@ -136,6 +142,7 @@ ClientEvent: TypeAlias = (
     | CaughtUp
     | NotKept
     | Reached
+    | Slowed
     | Disconnected
     | Refused
     | Dismissed
@@ -144,5 +151,8 @@ ClientEvent: TypeAlias = (
     | Gap
     | Presence
     | RoomChange
+    | Ruled
+    | Moderated
+    | Deleted
     | Storing
 )

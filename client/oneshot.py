@@ -139,7 +139,7 @@ def who(chat: Client, out: Out, *, timeout: float) -> None:
     for person in people:
         since = datetime.fromtimestamp(person.since / 1000).strftime("%Y-%m-%d %H:%M")
         notes = [
-            *(["admin"] if person.admin else []),
+            *([harmless(person.role)] if person.role != "guest" else []),
             *([f"away: {harmless(person.away)}"] if person.away else []),
             *(["connection lost"] if person.lost else []),
         ]
@@ -153,7 +153,7 @@ def _person(person: Person) -> dict[str, Any]:
         "since": datetime.fromtimestamp(person.since / 1000).astimezone().isoformat(timespec="milliseconds"),
         "rooms": person.rooms,
         "away": person.away,
-        "admin": person.admin,
+        "role": person.role,
         "lost": person.lost,
     }
 

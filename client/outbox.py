@@ -14,15 +14,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from messages import RETRY_WINDOW, Announce, Down, Event, Kick, Post, Track
+from messages import RETRY_WINDOW, Announce, Down, Event, Invite, Kick, Post, Track
 
 from .errors import ClientError, OutboxFull, Rejected, Unreachable
 from .receipt import Desk, Numbered, Receipt
 
 LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
-UNREPEATABLE = (Down, Kick, Track)
-"""Not in the log, so the broker cannot know a retry: one would end the next broker, or session. What a Track asked
+UNREPEATABLE = (Down, Invite, Kick, Track)
+"""The broker cannot know a retry: one would end the next broker, or session, or make a second token. What a Track asked
 for was for the connection that broke; it is asked anew."""
 
 
@@ -139,6 +139,10 @@ class Outbox:
             self._changed |= {receipt: 0 for receipt in again if receipt.place}
             self.waiting.extendleft(reversed([*rejoin, *again]))
         self._next = max(self._next, last_number + 1)
+        return self.unanswered()
+
+    def unanswered(self) -> list[Numbered]:
+        """What was sent and has no answer, in order."""
         return [receipt.command for receipt in self.flying.values()]
 
     def accepted(self, number: int, seq: int, count: int) -> None:

@@ -5,23 +5,35 @@ from __future__ import annotations
 from typing import Literal, Protocol, TypeAlias
 
 from messages import (
+    Admit,
     Announce,
+    Audit,
     Away,
     Ban,
+    Delete,
     Down,
     Event,
     Grant,
     History,
+    Invite,
+    Invites,
     Join,
     Kick,
     Leave,
+    Mute,
     Post,
     Register,
     Rename,
+    Revoke,
     Rooms,
+    Rule,
+    Rules,
     Search,
     Track,
+    Transfer,
     Unban,
+    Uninvite,
+    Unmute,
     Unregister,
     Who,
 )
@@ -42,7 +54,19 @@ Numbered: TypeAlias = (
     | Kick
     | Ban
     | Unban
+    | Mute
+    | Unmute
+    | Delete
     | Grant
+    | Transfer
+    | Revoke
+    | Rule
+    | Rules
+    | Admit
+    | Invite
+    | Invites
+    | Uninvite
+    | Audit
     | Down
     | Register
     | Unregister

@@ -26,18 +26,23 @@ from messages import (
     Announcement,
     AnyCommand,
     AnyEvent,
+    AuditPage,
     Bye,
     Closed,
     Closing,
     Code,
+    Deleted,
     Dismissed,
     Done,
     Gap,
     Hello,
     HistoryPage,
+    Invited,
+    InviteList,
     Join,
     Leave,
     Message,
+    Moderated,
     Pong,
     Post,
     Presence,
@@ -48,6 +53,8 @@ from messages import (
     RoomChange,
     RoomList,
     Roster,
+    Ruled,
+    RuleList,
     Storing,
     Unregister,
     Welcome,
@@ -90,10 +97,11 @@ class Session:
         receive: bool = True,
         quiet: bool = True,
         kept: Kept | None = None,  # by an earlier process; None: nothing is to be kept
+        token: str = "",  # of the invite we came with
     ) -> None:
         self.nick = nick  # ours when UP, else the one we ask for
         self.rooms: list[str] = []
-        self.admin = False
+        self.role = "guest"
         self.registered = False
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
@@ -108,6 +116,8 @@ class Session:
         self._device = device
         self._desk = desk
         self._quiet = quiet
+        self._token = token
+        self._paused = -inf  # we were too fast: until then nothing is launched, and then what flies is sent again
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
         self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=kept.cursor if kept else None)
@@ -177,6 +187,7 @@ class Session:
             self._attempt = 0
             self.inbox.put_event(model.Disconnected(why))
         self.state, self.why, self.stale = State.OFFLINE, why, ""
+        self._paused = -inf
         self._ready.clear()
         self.outbox.give_up_unrepeatable()
         self._attempt += 1
@@ -187,7 +198,8 @@ class Session:
         if self._closing < inf and self._may_end(now):
             self._end()
         if self.state is State.UP:
-            return min(self._keep_alive(now), self._mark(now), self._closing)
+            resuming = self._paused if self._paused > -inf else inf
+            return min(self._keep_alive(now), self._mark(now), resuming, self._closing)
         if self.state in (State.GREETING, State.REFUSED):
             if now >= self._heard + SILENCE_SECONDS:
                 self.stale = SILENT
@@ -200,7 +212,11 @@ class Session:
             self._ready += self._deliveries.go_on()
             for question in self._tracking.questions():
                 self.outbox.add(question, anyway=True)
-            self._ready += self.outbox.launch()
+            if self._paused <= now:
+                if self._paused > -inf:
+                    self._paused = -inf
+                    self._ready += self.outbox.unanswered()
+                self._ready += self.outbox.launch()
         ready, self._ready = self._ready, []
         if ready:
             self._said = now
@@ -224,11 +240,11 @@ class Session:
                 case Accepted():
                     self._accepted(event)
                 case Rejected():
-                    self._rejected(event)
+                    self._rejected(event, now)
                 case Done():
                     self._learn(event.number)
                     self.outbox.answered(event.number, 0)
-                case Roster() | RoomList() | HistoryPage():
+                case Roster() | RoomList() | HistoryPage() | RuleList() | InviteList() | AuditPage() | Invited():
                     self.outbox.answered(event.number, event)
                 case Progress():
                     self._tracking.progress(event, self.inbox)
@@ -240,7 +256,11 @@ class Session:
                     self._around(event)
                 case Welcome():
                     self._welcomed(event)
-                case Storing():
+                case Moderated():
+                    if event.what == "granted":
+                        self.role = event.detail
+                    self.inbox.put_event(event)
+                case Storing() | Ruled() | Deleted():
                     self.inbox.put_event(event)
                 case Closing():
                     self.inbox.put_event(model.ServerClosing(event.by, event.seconds, event.reason))
@@ -255,7 +275,9 @@ class Session:
         self.state, self._asked = State.GREETING, self.nick
         deliveries = self._deliveries
         after, began = (deliveries.cursor, deliveries.began) if deliveries.wanted else (None, None)
-        self._ready.append(Hello(PROTOCOL, self.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began))
+        self._ready.append(
+            Hello(PROTOCOL, self.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began, self._token)
+        )
 
     def _welcomed(self, event: Welcome) -> None:
         if self.state is not State.GREETING:
@@ -263,12 +285,12 @@ class Session:
         again = self.welcome is not None
         lost = [room for room in self.rooms if room not in event.rooms] if again and not event.resumed else []
         self.state, self.refusal, self.why = State.UP, None, ""
-        self.nick, self.rooms, self.admin = event.nick, [*event.rooms], event.admin
+        self.nick, self.rooms, self.role = event.nick, [*event.rooms], event.role
         self.registered = event.registered
         self._deliveries.welcomed(event.after, event.head)
         self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
         self.welcome = Connected(
-            event.nick, event.resumed, tuple(event.rooms), event.admin, event.broker, again, event.registered
+            event.nick, event.resumed, tuple(event.rooms), event.role, event.broker, again, event.registered
         )
         self.inbox.put_event(self.welcome)
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
@@ -276,11 +298,15 @@ class Session:
         self._ready += self._deliveries.ask_on()
         self._tracking.welcomed()
 
-    def _rejected(self, event: Rejected) -> None:
+    def _rejected(self, event: Rejected, now: float) -> None:
         if event.number == 0 and event.code in DISMISSING:
             self._dismissed(event.code, event.text)
         elif event.number == 0 and self.state is State.GREETING:
             self._greeting_refused(event)
+        elif event.code == Code.TOO_FAST and event.number in self.outbox.flying:
+            if self._paused == -inf:
+                self.inbox.put_event(model.Slowed(event.again))
+            self._paused = max(self._paused, now + event.again)
         elif event.code == Code.HELLO_FIRST:
             self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
         else:

@@ -259,7 +259,7 @@ def play(on: Stage) -> None:
 
     carol = Screen(on, "carol", python, "-m", "client", "chat", "carol", columns=88, rows=30)
     carol.sees("You are carol", "#general ›")
-    on.run("broker", "admin", "grant", "alice")
+    on.run("broker", "grant", "alice", "admin")
     bob.sees("carol is here").type("/away lunch until one").sees("You are away")
     carol.sees("bob is away")
     carol.type("/join #ops").sees("#ops ›")

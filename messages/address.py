@@ -1,7 +1,8 @@
 """Where a broker is and by which key it is known: invites, endpoints, and keys as text. Opens nothing.
 
 An invite is an address that carries the broker's public key: 'confab://host:port/KEY' for TCP and
-'confab+ipc:///path/KEY' for a Unix socket. KEY is the 32-byte CURVE public key in base64url without padding.
+'confab+ipc:///path/KEY' for a Unix socket. KEY is the 32-byte CURVE public key in base64url without padding. Behind it
+may stand '/TOKEN', with which a broker lets in whom it does not know: 16 random bytes, in the same writing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from .limits import DEFAULT_PORT
 
 DEFAULT_ENDPOINT = f"tcp://127.0.0.1:{DEFAULT_PORT}"
 
+TOKEN_BYTES = 16
+
+_IPC = re.compile(r"(?P<path>.+)/(?P<key>[\w-]{43})/(?P<token>[\w-]{22})")
 _TCP = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\s]+)(?::(?P<port>\d{1,5}))?")
 
 
@@ -41,6 +45,7 @@ class Address:
 
     endpoint: str
     key: bytes | None = None
+    token: str = ""  # of an invite that was made for somebody
 
     @property
     def invite(self) -> str:
@@ -48,7 +53,8 @@ class Address:
         if self.key is None:
             return self.endpoint
         scheme, rest = self.endpoint.split("://", 1)
-        return f"{'confab' if scheme == 'tcp' else f'confab+{scheme}'}://{rest}/{key_text(self.key)}"
+        token = f"/{self.token}" if self.token else ""
+        return f"{'confab' if scheme == 'tcp' else f'confab+{scheme}'}://{rest}/{key_text(self.key)}{token}"
 
 
 def parse_address(text: str) -> Address:
@@ -63,8 +69,11 @@ def parse_address(text: str) -> Address:
         case "ipc" if rest:
             return Address(f"ipc://{rest}")
         case "confab":
-            where, _, key = rest.partition("/")
-            return Address(_tcp(where, text), parse_key(key))
+            where, _, rest = rest.partition("/")
+            key, _, token = rest.partition("/")
+            return Address(_tcp(where, text), parse_key(key), token)
+        case "confab+ipc" if found := _IPC.fullmatch(rest):
+            return Address(f"ipc://{found['path']}", parse_key(found["key"]), found["token"])
         case "confab+ipc":
             where, _, key = rest.rpartition("/")
             if where:

@@ -12,11 +12,13 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from .limits import TRACK_SEQS
+from .roles import Role
 
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in every language
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Device: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # random, made once per device slot
 Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10 * 366 * 86_400)]  # ten years: for ever is None
 
 
 class Command(msgspec.Struct, array_like=True, gc=False):
@@ -34,6 +36,7 @@ class Hello(Command, tag="hello"):
     quiet: bool = False  # True: do not announce my coming and going (scripts)
     client: str = ""  # name and version, for the broker's log
     began: Sequence | None = None  # every delivery from behind this up to `after` was taken; None: says nothing
+    token: str = ""  # of an invite, for a broker that lets in only who was invited
 
 
 class Post(Command, tag="post"):
@@ -160,42 +163,143 @@ class Unregister(Command, tag="unregister"):
     number: Number
 
 
+# --- for those with a role ------------------------------------------------------------------------------------------
+#
+# `who` is a nick, held now or last, or a key as an invite writes it. What is given for `seconds` ends by itself.
+
+
 class Kick(Command, tag="kick"):
-    """Admin: end a person's sessions."""
+    """End a person's sessions."""
 
     number: Number
-    nick: str
+    who: str
     reason: str = ""
 
 
 class Ban(Command, tag="ban"):
-    """Admin: kick, and refuse the key from now on."""
+    """Kick, and refuse the key; or refuse all that comes from an address or a range, as in 192.0.2.0/24."""
 
     number: Number
-    nick: str
+    who: str
     reason: str = ""
+    seconds: Seconds | None = None
 
 
 class Unban(Command, tag="unban"):
-    """Admin: let a banned person in again, by the nick held when banned."""
+    """Let a banned key, address or range in again."""
 
     number: Number
-    nick: str
+    who: str
+
+
+class Mute(Command, tag="mute"):
+    """Take nothing from a person that others would see."""
+
+    number: Number
+    who: str
+    reason: str = ""
+    seconds: Seconds | None = None
+
+
+class Unmute(Command, tag="unmute"):
+    """Let a person speak again."""
+
+    number: Number
+    who: str
+
+
+class Delete(Command, tag="delete"):
+    """Show a message to nobody any more; one's own, or as a moderator anybody's."""
+
+    number: Number
+    seq: Sequence
+    reason: str = ""
 
 
 class Grant(Command, tag="grant"):
-    """Operator or admin: make a person an admin, or take that away."""
+    """Give a person, or a key that was never here, another role."""
 
     number: Number
-    nick: str
-    admin: bool = True
+    who: str
+    role: Role
+
+
+class Transfer(Command, tag="transfer"):
+    """Give the nick, its rooms and its role to another key: one's own, or as an admin anybody's."""
+
+    number: Number
+    who: str  # empty: mine
+    key: str  # as an invite writes it, or the nick of somebody who is here
+
+
+class Revoke(Command, tag="revoke"):
+    """Take nick, registration and role from a key: one's own, or as an admin anybody's."""
+
+    number: Number
+    who: str  # empty: mine
+    reason: str = ""
+
+
+class Rule(Command, tag="rule"):
+    """Set a rule of the broker or of a room; see PROTOCOL.md for which there are."""
+
+    number: Number
+    where: str  # '*' for the broker, or '#room'
+    name: str
+    value: str
+    reason: str = ""
+
+
+class Rules(Command, tag="rules"):
+    """Ask for the rules of the broker or of a room."""
+
+    number: Number
+    where: str
+
+
+class Admit(Command, tag="admit"):
+    """Let a person into a private room."""
+
+    number: Number
+    room: str
+    who: str
+
+
+class Invite(Command, tag="invite"):
+    """Make a token with which so many new keys may come in."""
+
+    number: Number
+    role: Role = "member"
+    uses: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    seconds: Seconds | None = None
+
+
+class Invites(Command, tag="invites"):
+    """Ask which tokens are still good."""
+
+    number: Number
+
+
+class Uninvite(Command, tag="uninvite"):
+    """Withdraw a token."""
+
+    number: Number
+    invite: Sequence
+
+
+class Audit(Command, tag="audit"):
+    """Ask what those with a role did, the latest first."""
+
+    number: Number
+    limit: Number = 50
+    before: Sequence | None = None
 
 
 class Down(Command, tag="down"):
-    """Admin: take the broker down after `seconds`; every client is told."""
+    """Take the broker down after `seconds`."""
 
     number: Number
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0  # at most a day
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
     reason: str = ""
 
 
@@ -221,6 +325,18 @@ AnyCommand: TypeAlias = (
     | Kick
     | Ban
     | Unban
+    | Mute
+    | Unmute
+    | Delete
     | Grant
+    | Transfer
+    | Revoke
+    | Rule
+    | Rules
+    | Admit
+    | Invite
+    | Invites
+    | Uninvite
+    | Audit
     | Down
 )

@@ -29,6 +29,10 @@ class Code(StrEnum):
     EMPTY = "empty"
     TOO_LONG = "too_long"
     NOT_ALLOWED = "not_allowed"
+    MUTED = "muted"
+    TOO_FAST = "too_fast"  # Rejected.again says when it may be sent again
+    TOO_MANY = "too_many"  # sessions, rooms or invites
+    NOT_INVITED = "not_invited"  # this broker lets in known keys, or those with an invite's token, only
     BANNED = "banned"
     KICKED = "kicked"
     REPLACED = "replaced"  # the same device connected again, and that newer connection counts
@@ -38,7 +42,7 @@ class Code(StrEnum):
     FORGOTTEN = "forgotten"  # a retry of a command which was refused or never arrived, and newer ones were accepted
 
 
-DISMISSING = frozenset({Code.VERSION, Code.BANNED, Code.KICKED, Code.REPLACED})
+DISMISSING = frozenset({Code.VERSION, Code.NOT_INVITED, Code.BANNED, Code.KICKED, Code.REPLACED})
 
 
 class MessageError(ValueError):

@@ -33,7 +33,7 @@ class Welcome(Event, tag="welcome"):
     resumed: bool  # the account's session was still held: rooms and nick are as they were
     last_number: int  # this device's highest accepted number; go on above it
     rooms: list[str]
-    admin: bool
+    role: str
     broker: str  # name and version
     registered: bool = False  # the nick, the rooms and the mail are kept while away
 
@@ -58,6 +58,7 @@ class Rejected(Event, tag="rejected"):
     number: int
     code: str
     text: str
+    again: float = 0.0  # too_fast: what is sent again after so many seconds is taken
 
 
 class Person(msgspec.Struct, array_like=True, gc=False):
@@ -67,7 +68,7 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     since: int  # when this person came, in ms since the epoch
     rooms: list[str]
     away: str = ""
-    admin: bool = False
+    role: str = "guest"
     lost: bool = False  # the connection broke and the lease still runs
 
 
@@ -84,6 +85,8 @@ class RoomInfo(msgspec.Struct, array_like=True, gc=False):
     name: str
     people: int
     joined: bool  # by the one who asks
+    topic: str = ""
+    private: bool = False  # for those who were let in; others are not told of it
 
 
 class RoomList(Event, tag="room_list"):
@@ -143,6 +146,60 @@ class HistoryPage(Event, tag="history_page"):
     cut: bool = False  # what was said before these is no longer kept
 
 
+class RuleList(Event, tag="rule_list"):
+    """Answer to Rules: what holds, defaults included."""
+
+    number: int
+    where: str
+    rules: list[tuple[str, str]]  # name and value
+
+
+class Invited(Event, tag="invited"):
+    """Answer to Invite. The broker keeps no copy of the token, so it cannot be asked for again."""
+
+    number: int
+    invite: int  # its number, for Uninvite
+    token: str
+
+
+class InviteInfo(msgspec.Struct, array_like=True, gc=False):
+    """One line of the list of invites."""
+
+    invite: int
+    role: str
+    left: int  # so many keys may still come in with it
+    until: int | None  # ms since the epoch; None: no end
+    by: str
+
+
+class InviteList(Event, tag="invite_list"):
+    """Answer to Invites."""
+
+    number: int
+    invites: list[InviteInfo]
+
+
+class Deed(msgspec.Struct, array_like=True, gc=False):
+    """One line of the audit trail: somebody with a role did something."""
+
+    seq: int
+    at: int
+    what: str  # as the command is called, or 'joined by invite'
+    by: str
+    whom: str = ""  # a nick, a room, a key, an address, or the number of a message
+    detail: str = ""  # a role, or a rule and its value
+    reason: str = ""
+    until: int | None = None  # ms since the epoch, for what ends by itself
+
+
+class AuditPage(Event, tag="audit_page"):
+    """Answer to Audit: oldest first."""
+
+    number: int
+    deeds: list[Deed]
+    before: int | None  # ask again with this to read further back; None: nothing older
+
+
 class Progress(Event, tag="progress"):
     """Who else was delivered, and who else has read, a message that this session tracks."""
 
@@ -168,6 +225,34 @@ class RoomChange(Event, tag="room_change"):
     room: str
     nick: str
     joined: bool
+
+
+class Ruled(Event, tag="ruled"):
+    """A rule of the broker, or of a room of mine, has another value."""
+
+    where: str  # '*' or '#room'
+    name: str
+    value: str
+    by: str
+    reason: str = ""
+
+
+class Moderated(Event, tag="moderated"):
+    """Something was done to me: muted, unmuted, granted, transferred, revoked, or let into a room."""
+
+    what: str
+    by: str
+    detail: str = ""  # the role, the nick, or the room
+    reason: str = ""
+    seconds: float | None = None  # for so long; None: until somebody changes it
+
+
+class Deleted(Event, tag="deleted"):
+    """A message that was delivered is to be shown no more."""
+
+    seq: int
+    by: str
+    reason: str = ""
 
 
 class Storing(Event, tag="storing"):
@@ -211,9 +296,16 @@ AnyEvent: TypeAlias = (
     | Announcement
     | Gap
     | HistoryPage
+    | RuleList
+    | Invited
+    | InviteList
+    | AuditPage
     | Progress
     | Presence
     | RoomChange
+    | Ruled
+    | Moderated
+    | Deleted
     | Storing
     | Closing
     | Closed

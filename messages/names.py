@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from .errors import InvalidName
-from .limits import NICK_LENGTH, ROOM_LENGTH
+from .limits import NICK_LENGTH, ROOM_LENGTH, TOPIC_BYTES
+from .text import harmless
 
 EVERYONE = "*"
 GENERAL = "#general"  # the room in which everyone starts
@@ -54,3 +55,10 @@ def check_target(target: str) -> str:
     if target.startswith("#"):
         return check_room(target)
     raise InvalidName("A target is @nick for one person, #room for a room, or * for everyone.")
+
+
+def check_topic(topic: str) -> str:
+    """Return a room's topic as given, or raise InvalidName with the rule it breaks."""
+    if len(topic.encode()) > TOPIC_BYTES or harmless(topic) != topic:
+        raise InvalidName(f"A topic is one line of {TOPIC_BYTES} bytes at most.")
+    return topic

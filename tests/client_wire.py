@@ -122,7 +122,7 @@ def welcome(**fields: Any) -> Welcome:
         "resumed": True,
         "last_number": 0,
         "rooms": ["#general"],
-        "admin": False,
+        "role": "guest",
         "broker": "test",
     }
     return Welcome(**{**values, **fields})

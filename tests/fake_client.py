@@ -63,7 +63,7 @@ class FakeClient:
         self.nick = nick
         self.options = options
         self.connected = True
-        self.is_admin = False
+        self.role = "guest"
         self.rooms = ["#general"]
         self.calls: list[tuple[Any, ...]] = []
         self.receipts: list[FakeReceipt] = []
@@ -181,7 +181,7 @@ class FakeClient:
 
 
 def connected(nick: str = "alice", **fields: Any) -> Connected:
-    return Connected(**{"nick": nick, "resumed": False, "rooms": ("#general",), "admin": False} | fields)
+    return Connected(**{"nick": nick, "resumed": False, "rooms": ("#general",), "role": "guest"} | fields)
 
 
 def said(body: str, *, sender: str = "bob", target: str = "#general", seq: int = 7, **fields: Any) -> Message:

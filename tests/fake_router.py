@@ -68,7 +68,7 @@ class FakeRouter:
         """What a broker says that agrees with everything."""
         match command:
             case Hello():
-                return [Welcome(PROTOCOL, command.nick, 0, 0, True, 0, ["#general"], False, "fake")]
+                return [Welcome(PROTOCOL, command.nick, 0, 0, True, 0, ["#general"], "guest", "fake")]
             case Ping():
                 return [Pong(command.token, self.seq)]
             case Post(to="@nobody"):

@@ -36,7 +36,7 @@ def check_invariants(broker: core.Core) -> None:
     for here in broker.here.values():
         assert here.account.nick, "somebody is here without a nick"
         for session in here.sessions.values():
-            assert here.account.banned is None, "banned and still here"
+            assert here.account.banned(broker.at) is None, "banned and still here"
             assert session.here is here
             assert session.peer is None or (session.peer.session is session and not session.peer.gone)
             assert session.number >= session.device.last_number

@@ -88,10 +88,10 @@ def test_numbers_go_on_above_what_the_broker_knows_of_the_device() -> None:
 
 def test_the_broker_may_give_another_nick_than_asked_for() -> None:
     wire = Wire()
-    wire.up(nick="ally", admin=True, rooms=["#general", "#dev"])
-    assert (wire.session.nick, wire.session.admin, wire.session.rooms) == ("ally", True, ["#general", "#dev"])
+    wire.up(nick="ally", role="admin", rooms=["#general", "#dev"])
+    assert (wire.session.nick, wire.session.role, wire.session.rooms) == ("ally", "admin", ["#general", "#dev"])
     [event] = wire.events()
-    assert event == Connected("ally", True, ("#general", "#dev"), True, "test", False)
+    assert event == Connected("ally", True, ("#general", "#dev"), "admin", "test", False)
 
 
 @pytest.mark.parametrize("code", [Code.NOT_STORED, "a_code_of_tomorrow"])

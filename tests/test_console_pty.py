@@ -254,8 +254,8 @@ def test_a_person_sees_who_read_it_and_may_read_unseen(chat: Chat, tmp_path: Pat
 def test_an_admin_kicks_and_takes_the_broker_down(chat: Chat, tmp_path: Path) -> None:
     with running_broker(tmp_path) as broker:
         root, bob, carol = chat("root", home=tmp_path), chat("bob", home=tmp_path), chat("carol", home=tmp_path)
-        bob.type("/kick root").sees("Only admins")
-        broker.run("admin", "grant", "root")
+        bob.type("/kick root").sees("Only moderators")
+        broker.run("grant", "root", "admin")
         root.type("/kick bob too loud").sees("bob was kicked out")
         assert bob.sees("too loud").ends() == 6
         root.type("down server")

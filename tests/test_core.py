@@ -35,6 +35,7 @@ from messages import (
     Leave,
     Mark,
     Message,
+    Moderated,
     Ping,
     Pong,
     Post,
@@ -84,7 +85,7 @@ def listen(wire: Wire, remote: Remote, seconds: float) -> None:
 
 def test_hello_is_welcomed_into_the_general_room(wire):
     [welcome] = wire.connect("alice").hear()
-    assert welcome == Welcome(PROTOCOL, "alice", 3, 3, False, 0, ["#general"], False, "test")
+    assert welcome == Welcome(PROTOCOL, "alice", 3, 3, False, 0, ["#general"], "guest", "test")
 
 
 def test_the_others_hear_who_joined_and_the_newcomer_does_not(wire):
@@ -799,13 +800,15 @@ def admin(wire: Wire, name: str) -> Remote:
     """A person who was made an admin by the operator."""
     remote = wire.connect(name)
     operator = wire.connect("operator")
-    assert operator.hear(Welcome)[0].admin
-    operator.say(Grant(1, name))
+    assert operator.hear(Welcome)[0].role == "owner"
+    operator.say(Grant(1, name, "admin"))
     remote.hear()
     return remote
 
 
-@pytest.mark.parametrize("command", [Kick(5, "bob"), Ban(5, "bob"), Unban(5, "bob"), Grant(5, "alice"), Down(5)])
+@pytest.mark.parametrize(
+    "command", [Kick(5, "bob"), Ban(5, "bob"), Unban(5, "bob"), Grant(5, "alice", "admin"), Down(5)]
+)
 def test_only_admins_moderate(wire, command):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     alice.hear(), bob.hear()
@@ -818,7 +821,7 @@ def test_the_operator_is_the_brokers_key_and_no_nick(wire):
     assert wire.core.operator == OPERATOR == key_of("operator")
     assert codes(wire.connect("mallory", nick="operator")) == []
     mallory = wire.peers[-1]
-    assert [event.code for event in mallory.say(Grant(1, "operator"))] == ["not_allowed"]
+    assert [event.code for event in mallory.say(Grant(1, "operator", "owner"))] == ["not_allowed"]
 
 
 def test_the_operator_cannot_talk(wire):
@@ -831,23 +834,24 @@ def test_a_role_is_not_granted_by_a_nick_that_changed_hands(wire):
     squatter = wire.connect("mallory", nick="alice")
     operator = wire.connect("operator")
     operator.hear()
-    [refusal] = operator.say(Grant(1, "alice"))
+    [refusal] = operator.say(Grant(1, "alice", "admin"))
     assert refusal.code == "no_such_nick"
     keys = [key_text(key_of(name)) for name in ("alice", "mallory")]
     assert all(key in refusal.text for key in keys)
-    assert [type(event) for event in operator.say(Grant(2, keys[0]))] == [Accepted]
+    assert [type(event) for event in operator.say(Grant(2, keys[0], "admin"))] == [Accepted]
     squatter.hear()
     assert [event.code for event in squatter.say(Down(1))] == ["not_allowed"]
     squatter.say(Bye())
-    assert wire.connect("alice").hear(Welcome)[0].admin
+    assert wire.connect("alice").hear(Welcome)[0].role == "admin"
 
 
 def test_a_role_survives_a_restart_and_can_be_taken_away(wire):
     admin(wire, "alice")
     wire.start()
     alice = wire.connect("alice")
-    assert alice.hear(Welcome)[0].admin
-    wire.connect("operator").say(Grant(1, "alice", False))
+    assert alice.hear(Welcome)[0].role == "admin"
+    wire.connect("operator").say(Grant(1, "alice", "guest"))
+    assert alice.hear(Moderated) == [Moderated("granted", "operator", "guest")]
     assert [event.code for event in alice.say(Down(1))] == ["not_allowed"]
 
 

@@ -7,35 +7,50 @@ import random
 import pytest
 
 from broker.core import LATE_SECONDS
+from broker.policy import BROKER_RULES, ROOM_RULES
 from messages import (
+    ROLES,
+    Admit,
     Announce,
     AnyCommand,
+    Audit,
     Away,
     Ban,
     Bye,
+    Delete,
     Down,
     Feed,
     Grant,
     Hello,
     History,
+    Invite,
+    Invites,
     Join,
     Kick,
     Leave,
     Mark,
+    Mute,
     Ping,
     Post,
     Register,
     Rename,
+    Revoke,
     Rooms,
+    Rule,
+    Rules,
     Search,
     Track,
+    Transfer,
     Unban,
+    Uninvite,
+    Unmute,
     Unregister,
     Who,
+    key_text,
 )
 
 from .rough import RoughWire, check_invariants, check_replay, shrink
-from .wire import Remote
+from .wire import Remote, key_of
 
 SEEDS = range(60)
 STEPS = 400
@@ -44,6 +59,9 @@ NICKS = (*PEOPLE, "Ann", "all", "b d", "", "x" * 300)
 ROOMS = ("#general", "#one", "#Two", "one", "#x y", "")
 TARGETS = ("*", "#general", "#one", "@ann", "@ben", "@nobody", "bad", "")
 SEQUENCES = (None, 0, 1, 9, 2**53)
+WHO = (*NICKS, key_text(key_of("ben")), key_text(key_of("zoe")), "192.0.2.0/24", "0.0.0.0/0", "127.0.0.1")
+RULES = (*BROKER_RULES, *ROOM_RULES, "colour")
+VALUES = ("open", "invite", "closed", "on", "off", "broker", "1", "ascii", "", "because", *ROLES)
 TEXTS = ("", " ", "x", "hello world", '"a OR *', "y" * 600)
 
 
@@ -82,8 +100,19 @@ def any_command(rng: random.Random, newest: int) -> AnyCommand | list:
             lambda: Mark(pick(SEQUENCES) or 3, pick(SEQUENCES) or newest),
             lambda: Track(number, [pick((newest, newest + 20, rng.randrange(500))) for _ in range(rng.randint(1, 3))]),
             Bye,
-            lambda: pick((Kick, Ban))(number, pick(NICKS), pick(TEXTS)),
-            lambda: pick((Unban, Grant))(number, pick(NICKS)),
+            lambda: pick((Kick, Ban, Mute, Revoke))(number, pick(WHO), pick(TEXTS)),
+            lambda: pick((Ban, Mute))(number, pick(WHO), pick(TEXTS), pick((1.0, 1e6))),
+            lambda: pick((Unban, Unmute))(number, pick(WHO)),
+            lambda: Grant(number, pick(WHO), pick(ROLES)),
+            lambda: Transfer(number, pick(WHO), pick(WHO)),
+            lambda: Delete(number, pick((newest, rng.randrange(500))), pick(TEXTS)),
+            lambda: Rule(number, pick(("*", *ROOMS)), pick(RULES), pick(VALUES), pick(TEXTS)),
+            lambda: Rules(number, pick(("*", *ROOMS))),
+            lambda: Admit(number, pick(ROOMS), pick(WHO)),
+            lambda: Invite(number, pick(ROLES), pick((1, 2)), pick((None, 5.0))),
+            lambda: Invites(number),
+            lambda: Uninvite(number, pick((newest, rng.randrange(500)))),
+            lambda: Audit(number, pick((1, 50)), pick(SEQUENCES)),
             lambda: Down(number, pick((0.0, 5.0)), pick(TEXTS)),
             lambda: pick((["hello", 2, {}], ["hello"], ["post", number], ["dance", number], [], None)),
         )

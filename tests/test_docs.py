@@ -96,7 +96,7 @@ def test_readme_names_what_there_is(line: str) -> None:
 
 def test_readme_upkeep(tmp_path: Path) -> None:
     """The README's commands for the log run as they stand there, in their order, beside a running broker."""
-    lines = [line for line in commands() if line.startswith(".venv/bin/confab-broker") and " admin " not in line]
+    lines = [line for line in commands() if line.startswith(".venv/bin/confab-broker") and " grant " not in line]
     assert len(lines) == 4
     with running_broker(tmp_path) as broker, Client("bob", home=tmp_path) as bob:
         bob.send("*", "hello").wait(DEADLINE)

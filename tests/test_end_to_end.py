@@ -131,7 +131,7 @@ def test_every_exit_code_of_the_shell_commands(broker: BrokerProcess, tmp_path: 
     assert confab("send", "*", "hi", "--as", "ci", *nowhere, home=home).returncode == 4
     with Client("root", home=home) as root, Client("mallory", home=home) as mallory:
         root.wait_connected(DEADLINE), mallory.wait_connected(DEADLINE)
-        broker.run("admin", "grant", "root")
+        broker.run("grant", "root", "admin")
         root.ban("mallory", "spam").wait(DEADLINE)
     assert confab("send", "*", "hi", "--as", "mallory", home=home).returncode == 6
 
@@ -163,7 +163,7 @@ def test_a_message_comes_from_standard_input_only_when_there_is_no_other(broker:
 def test_an_admin_takes_the_broker_down_and_everyone_is_told(broker: BrokerProcess) -> None:
     with Client("root", home=broker.home) as root, Client("bob", home=broker.home) as bob:
         root.wait_connected(DEADLINE), bob.wait_connected(DEADLINE)
-        broker.run("admin", "grant", "root")
+        broker.run("grant", "root", "admin")
         last = root.send("@bob", "just in time")
         root.down(reason="new disk").wait(DEADLINE)
         assert last.wait(DEADLINE) > 0

@@ -16,20 +16,35 @@ from hypothesis import strategies as st
 
 import broker.log
 from broker.entries import (
+    Admitted,
     Announced,
     AnyEntry,
     Banned,
+    Barred,
     Granted,
     Installed,
+    Invited,
     Joined,
+    Kicked,
     Left,
+    Muted,
     Named,
+    Opened,
     Posted,
+    Redeemed,
     Released,
+    Removed,
+    Revoked,
+    Ruled,
+    Transferred,
     Unbanned,
+    Unbarred,
+    Uninvited,
+    Unmuted,
 )
 from broker.log import FORMAT, Log, LogError, Segment, chain
 from broker.state import State
+from messages import ROLES
 
 from .processes import TREE, environment
 
@@ -296,9 +311,26 @@ wishes = st.one_of(
     st.builds(Joined, keys, rooms),
     st.builds(Released, pick, words),
     st.builds(Left, pick, pick),
-    st.builds(Granted, pick, st.booleans(), words),
-    st.builds(Banned, pick, words, words),
-    st.builds(Unbanned, pick, words),
+    st.builds(Granted, words, pick, pick, st.sampled_from(ROLES)),
+    st.builds(Banned, words, pick, pick, words, st.none()),
+    st.builds(Unbanned, words, pick, pick),
+    st.builds(Admitted, words, pick, keys, st.sampled_from(ROLES)),
+    st.builds(Barred, words, pick, st.just("192.0.2.0/24"), words, st.none()),
+    st.builds(Unbarred, words, pick, st.just("192.0.2.0/24")),
+    st.builds(Kicked, words, pick, pick, words),
+    st.builds(Muted, words, pick, pick, words, st.integers(0, 10)),
+    st.builds(Unmuted, words, pick, pick),
+    st.builds(Removed, words, pick, pick, words, words, pick, pick),
+    st.builds(Transferred, words, pick, pick, keys),
+    st.builds(Revoked, words, pick, pick, words),
+    st.builds(Ruled, words, pick, pick, st.just("private"), st.sampled_from(["on", "off"]), words),
+    st.builds(Ruled, words, pick, pick, st.just("closed"), st.sampled_from(["on", "off"]), words),
+    st.builds(Opened, words, pick, pick, pick),
+    st.builds(
+        Invited, words, pick, st.binary(min_size=32, max_size=32), st.sampled_from(ROLES), st.integers(1, 2), st.none()
+    ),
+    st.builds(Uninvited, words, pick, pick),
+    st.builds(Redeemed, words, pick, keys, pick),
     st.builds(Posted, pick, st.just(0), pick, pick, words, words, words),
     st.builds(Announced, pick, st.just(0), pick, pick, words, words, words, words, st.just("high")),
 )
@@ -319,8 +351,12 @@ def possible(state: State, wish: AnyEntry) -> AnyEntry:
         fields |= {"to": one_of(targets, wish.to)}
     elif "account" in fields:
         fields["account"] = one_of(state.accounts, fields["account"])
-    if isinstance(wish, Left):
+    if isinstance(wish, (Left, Opened)):
         fields["room"] = one_of(state.rooms, wish.room)
+    if isinstance(wish, Ruled):
+        fields["room"] = one_of({0: None, **state.rooms}, wish.room)
+    if isinstance(wish, (Redeemed, Uninvited)):
+        fields["invite"] = one_of({0: None, **state.tickets}, wish.invite)
     return type(wish)(**fields)
 
 

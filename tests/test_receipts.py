@@ -409,7 +409,7 @@ def test_a_banned_recipient_is_still_one_who_had_it(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     operator = wire.connect("operator", greet=False)
     operator.peer.key = OPERATOR
-    operator.say(Hello(1, "operator", bytes(16)), Grant(1, "alice"))
+    operator.say(Hello(1, "operator", bytes(16)), Grant(1, "alice", "admin"))
     seq = tracked(alice, Post(1, "@bob", "hi"))
     bob.say(Mark(seq))
     alice.say(Ban(2, "bob"))

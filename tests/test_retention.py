@@ -170,7 +170,7 @@ def test_accounts_roles_rooms_and_numbers_outlive_the_cut(wire, path):
     alice.say(Join(201, "#ops"), Register(202))
     operator = wire.connect("operator", greet=False)
     operator.peer.key = OPERATOR
-    operator.say(Hello(PROTOCOL, "operator", b"0" * 16), Grant(1, "alice"))
+    operator.say(Hello(PROTOCOL, "operator", b"0" * 16), Grant(1, "alice", "admin"))
     before = wire.core.state.snapshot()
     cut(wire, wire.log.head)
     wire.log.close()
@@ -180,7 +180,7 @@ def test_accounts_roles_rooms_and_numbers_outlive_the_cut(wire, path):
     wire.start()
     assert wire.core.state.snapshot() == before
     [welcome] = wire.connect("alice").hear(Welcome)
-    assert (welcome.admin, welcome.registered, welcome.rooms) == (True, True, ["#general", "#ops"])
+    assert (welcome.role, welcome.registered, welcome.rooms) == ("admin", True, ["#general", "#ops"])
 
 
 def test_a_damaged_snapshot_is_done_without(wire, path):

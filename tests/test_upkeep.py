@@ -170,7 +170,7 @@ def test_a_broken_backup_is_not_restored(home, tmp_path):
 def test_a_damaged_note_of_where_the_broker_is_gives_a_sentence(home, capsys, content):
     folder = Folder(home)
     home.local.mkdir() if content is None else home.local.write_bytes(content)
-    assert main(["admin", "grant", "alice", "--data", str(home.path)]) == 1
+    assert main(["grant", "alice", "admin", "--data", str(home.path)]) == 1
     error = capsys.readouterr().err
     assert "does not say where the broker is" in error
     assert "Restart the broker" in error

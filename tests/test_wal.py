@@ -146,7 +146,7 @@ def test_a_commit_whose_sync_failed_is_no_damage(home):
     ends = [number for number, frame in enumerate(frames(home)) if frame.commit]
     failed = content[wal.HEADER + (ends[-2] + 2) * STEP :]  # but its first frame
     log = Log(log_of(home))
-    log._db.execute("PRAGMA user_version=2")
+    log._db.execute("PRAGMA user_version=3")
     shutil.copy(wal_of(home), wal_of(home).with_name("kept"))
     shutil.copy(log_of(home), log_of(home).with_name("kept.db"))
     log.close()

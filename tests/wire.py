@@ -54,6 +54,11 @@ class Wire:
         self.core = Core(self.log, operator=OPERATOR, name="test", now=self.now, at=EPOCH)
         self.peers.clear()
 
+    def without_rate(self) -> None:
+        """Let everybody say as much as they can, until the next start."""
+        self.core.state.rules["rate"] = "off"
+        self.core.obey_rules()
+
     def connect(
         self, name: str, *, nick: str | None = None, device: str = "one", greet: bool = True, **hello
     ) -> Remote:

@@ -295,7 +295,7 @@ def roster(people: Iterable[Person], me: str, today: date) -> RenderableType:
         nick = nick_text(person.nick)
         if fold(person.nick) == fold(me):
             nick.append(" (you)", style="not bold dim")
-        state = Text("admin" if person.admin else "", style="yellow")
+        state = Text(harmless(person.role) if person.role != "guest" else "", style="yellow")
         if person.away:
             state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="dim")
         if person.lost:

@@ -231,8 +231,8 @@ class Talk:
         company = {0: "Nobody else is here yet.", 1: "One other person is here:"}.get(
             others, f"{others} others are here:"
         )
-        admin = " You are an admin." if self.chat.is_admin else ""
-        self.tell(f"You are {me}.{admin} {company}", style="bold")
+        role = f", {harmless(self.chat.role)} here" if self.chat.role != "guest" else ""
+        self.tell(f"You are {me}{role}. {company}", style="bold")
         self.show(
             render.roster(people, me, self.now().date()),
             Text(),

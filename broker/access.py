@@ -1,0 +1,115 @@
+"""Who may come in: bans of keys and addresses, the broker's rule `access`, and the tokens of invites.
+
+Decides; what follows from it stands in `greeting`. Access is asked about again once a Hello's entries are committed,
+since others may have used up a token, or banned somebody, in the same tick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from messages import Code, rank
+
+from .state import Penalty, Ticket
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .state import Account, State
+
+LEAST_PREFIX = {4: 8, 6: 16}  # of a network that may be barred: a slip must not bar everyone
+
+
+class Refusal(NamedTuple):
+    """Why somebody may not come in."""
+
+    code: Code
+    text: str
+
+
+def refusal(core: Core, account: Account | None, address: str, ticket: Ticket | str) -> Refusal | None:
+    """Why this account, or a new key (None), may not come in from this address with this token; None: it may.
+
+    `ticket` is what `find_ticket` said of the token it came with.
+    """
+    if (penalty := _barred(core, address)) is not None:
+        return _banned(penalty, "Your address is")
+    if account is not None and (penalty := account.banned(core.at)) is not None:
+        return _banned(penalty, "You are")
+    if account is not None and (account.known or account.id in core.here):
+        return None
+    if core.state.rule("locked") == "on":
+        return Refusal(Code.NOT_INVITED, "This broker lets in nobody new at present. Try again later.")
+    access = core.state.rule("access")
+    if access == "closed":
+        return Refusal(Code.NOT_INVITED, "This broker lets in only those whose key it knows. Ask an admin.")
+    if access == "invite" and isinstance(ticket, str):
+        return Refusal(Code.NOT_INVITED, ticket)
+    return None
+
+
+def find_ticket(state: State, token: str, at: int) -> Ticket | str:
+    """The invite behind a token, or why there is none, a sentence."""
+    if not token:
+        return "This broker lets in only those who have an invite with a token. Ask an admin for one."
+    digest = digest_of(token)
+    ticket = next((ticket for ticket in state.tickets.values() if ticket.digest == digest), None)
+    if ticket is None:
+        return "This invite was used as often as it may be, or was withdrawn. Ask an admin for another."
+    if ticket.until is not None and at >= ticket.until:
+        return "This invite has expired. Ask an admin for another."
+    return ticket
+
+
+def worth(account: Account | None, ticket: Ticket | str) -> Ticket | None:
+    """The invite, if it gives this account more than it has."""
+    if isinstance(ticket, str) or (account is not None and account.known and rank(ticket.role) <= account.rank):
+        return None
+    return ticket
+
+
+def digest_of(token: str) -> bytes:
+    """What is kept of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def read_network(text: str) -> str | None:
+    """An address or a range as it is kept; None: it is neither. Raises ValueError for one that may not be barred."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    if network.prefixlen < LEAST_PREFIX[network.version]:
+        raise ValueError(f"{text} is too wide: at least /{LEAST_PREFIX[network.version]}, so that a slip bars few.")
+    if network.is_loopback:
+        raise ValueError(f"{text} is this machine itself.")
+    return str(network)
+
+
+def covers(network: str, address: str) -> bool:
+    """Whether an address lies in a network; that of a Unix socket, which is empty, in none."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found) in ipaddress.ip_network(network)
+
+
+def _barred(core: Core, address: str) -> Penalty | None:
+    for network, penalty in core.state.barred.items():
+        if penalty.holds(core.at) and covers(network, address):
+            return penalty
+    return None
+
+
+def _banned(penalty: Penalty, who: str) -> Refusal:
+    until = (
+        ""
+        if penalty.until is None
+        else f" until {time.strftime('%Y-%m-%d %H:%M', time.localtime(penalty.until / 1000))}"
+    )
+    why = f": {penalty.reason}" if penalty.reason else "."
+    return Refusal(Code.BANNED, f"{who} banned here{until}{why}")

@@ -1,0 +1,90 @@
+"""What a committed deed means for those who are connected: who is put out, who is told, what the broker's log says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from messages import EVERYONE, Code, Deleted, Moderated, Presence, Ruled
+
+from . import audit, entries, leaving
+from .access import covers
+from .moderation import put_out
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .state import Account
+
+
+def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
+    """Do what follows from a deed; from one that changed nothing follows nothing."""
+    if not took:
+        return
+    told = audit.deed(core.state, core.state.seq, core.at, deed)
+    core.note(told.what, who=told.whom, detail=told.detail, by=told.by, why=told.reason)
+    by = deed.by
+    match deed:
+        case entries.Kicked():
+            put_out(core, core.state.accounts[deed.account], Code.KICKED, f"kicked by {by}", deed.reason, now)
+        case entries.Banned():  # whoever came in up to here
+            put_out(core, core.state.accounts[deed.account], Code.BANNED, f"banned by {by}", deed.reason, now)
+        case entries.Barred():
+            _bar(core, deed, now)
+        case entries.Muted():
+            seconds = None if deed.until is None else (deed.until - core.at) / 1000
+            _tell(core, deed.account, Moderated("muted", by, "", deed.reason, seconds))
+        case entries.Unmuted():
+            _tell(core, deed.account, Moderated("unmuted", by))
+        case entries.Granted():
+            core.obey_rules()
+            _tell(core, deed.account, Moderated("granted", by, deed.role))
+        case entries.Opened():
+            _tell(core, deed.account, Moderated("opened", by, core.state.rooms[deed.room].name))
+        case entries.Removed():
+            core.tell(core.audience.of(deed.to, deed.account), Deleted(deed.seq, by, deed.reason))
+        case entries.Ruled():
+            _ruled(core, deed)
+        case entries.Transferred():
+            _changed_hands(core, deed.account, f"your nick went to another key, by {by}", "", now)
+            _heir(core, core.state.by_key[deed.key], by)
+        case entries.Revoked():
+            _changed_hands(core, deed.account, f"your nick was taken from you by {by}", deed.reason, now)
+
+
+def _tell(core: Core, account: int, event: Moderated) -> None:
+    core.tell(core.audience.sessions(account), event)
+
+
+def _bar(core: Core, deed: entries.Barred, now: float) -> None:
+    """Put out everybody with a session from there."""
+    for here in list(core.here.values()):
+        peers = [session.peer for session in here.sessions.values() if session.peer is not None]
+        if any(covers(deed.network, peer.address) for peer in peers):
+            put_out(core, here.account, Code.BANNED, f"banned by {deed.by}, by your address", deed.reason, now)
+
+
+def _ruled(core: Core, deed: entries.Ruled) -> None:
+    """Those whom it concerns are told."""
+    core.obey_rules()
+    room = core.state.rooms.get(deed.room)
+    members = core.audience.of(room.id, 0) if room is not None else core.audience.everyone()
+    core.tell(members, Ruled(room.name if room else EVERYONE, deed.name, deed.value, deed.by, deed.reason))
+
+
+def _changed_hands(core: Core, account: int, what: str, why: str, now: float) -> None:
+    """Whose nick is another's now is put out, and may come again as a guest."""
+    core.obey_rules()
+    core.audience.changed()
+    put_out(core, core.state.accounts[account], Code.KICKED, what, why, now)
+    here = core.here.pop(account, None)
+    if here is not None:
+        leaving.tell_left(core, here, what)
+
+
+def _heir(core: Core, heir: Account, by: str) -> None:
+    here = core.here.get(heir.id)
+    if here is None:
+        return
+    if here.announced and here.nick != heir.nick:
+        core.tell(core.audience.everyone(), Presence(here.nick, "renamed", heir.nick))
+    here.nick = heir.nick
+    _tell(core, heir.id, Moderated("transferred", by, heir.nick))

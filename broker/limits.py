@@ -1,0 +1,118 @@
+"""What one account, one address and one connection may take of the broker, each with its figure and its reason.
+
+What is on the wire (sizes of frames, texts, pages) stands in messages/limits.py. Who is over a limit is told so, and
+when to come again, and costs nobody else anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from messages import BATCH_COMMANDS, AnyCommand, Bye, Code, Feed, Malformed, Mark, Ping, Rejected
+
+from .checks import number_of
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .sessions import Peer, Session
+
+BURST_SECONDS = 50.0  # of the rule `rate` may be said at once: a script's report, or all that a client had unanswered
+PAUSE_SECONDS = (1.0, 30.0)  # the least and the most that who was too fast is asked to wait
+GREETING_COMMANDS = 2 * BATCH_COMMANDS  # before a Hello succeeded: a client sends one, and again for another nick
+
+SESSIONS_PER_ACCOUNT = 200  # a build farm's scripts under one key; each session has some 45 KB
+SESSIONS_PER_ADDRESS = 2_000  # a large office behind one address; this machine's own are not counted
+ROOMS_PER_ACCOUNT = 200  # each is looked at whenever the account comes, goes, or is fed
+ROOMS = 20_000  # rooms are kept for good, some 300 bytes each
+TICKETS = 10_000  # invites that are still good, some 200 bytes each
+
+CONNECTIONS_UNMET = 8_192  # that said nothing yet: beyond it the oldest is cut; a crowd that comes back has fewer
+CONNECTIONS_UNMET_PER_ADDRESS = 1_024  # beyond it the newest is cut; this machine's own are not counted
+HANDSHAKES_PER_SECOND = 100.0  # of one address: a handshake costs a millisecond and more of one core
+HANDSHAKES_AT_ONCE = 4_096.0  # a crowd that comes back from behind one address
+
+_FORGET = 10_000  # buckets; beyond so many those that are full again are forgotten
+_UNLIMITED = (Ping, Mark, Feed, Bye)  # carry no number to refuse, and are cheap
+
+
+def is_local(address: str) -> bool:
+    """Whether a connection comes from this machine, which limits for each address leave alone."""
+    return not address or address == "::1" or address.removeprefix("::ffff:").startswith("127.")
+
+
+class Seats:
+    """How many connected sessions there are at each address."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+
+    def at(self, address: str) -> int:
+        """So many; none at this machine."""
+        return self._taken[address]
+
+    def take(self, session: Session) -> None:
+        """A session is connected."""
+        if session.peer is not None and not is_local(session.peer.address):
+            self._taken[session.peer.address] += 1
+
+    def leave(self, session: Session) -> None:
+        """It is no longer."""
+        if session.peer is not None and not is_local(session.peer.address):
+            self._taken[session.peer.address] -= 1
+            if not self._taken[session.peer.address]:
+                del self._taken[session.peer.address]
+
+
+class Buckets:
+    """Token buckets by whom they are for: `rate` tokens a second, at most `most` at once."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[object, tuple[float, float]] = {}  # tokens left, and when that was, monotonic
+
+    def take(self, whose: object, wanted: float, rate: float, most: float, now: float) -> float:
+        """Take as many tokens as there are, up to `wanted`; returns how many whole ones that were."""
+        left, at = self._buckets.get(whose, (most, now))
+        left = min(most, left + (now - at) * rate)
+        taken = min(wanted, left // 1)
+        self._buckets[whose] = (left - taken, now)
+        if len(self._buckets) > _FORGET:
+            self._buckets = {
+                who: (left, at) for who, (left, at) in self._buckets.items() if left + (now - at) * rate < most
+            }
+        return taken
+
+
+def pace(
+    core: Core, peer: Peer, session: Session, commands: list[AnyCommand | Malformed], now: float
+) -> list[AnyCommand | Malformed]:
+    """Those commands of a frame that the account's rate allows; the others are refused, and told when to come again.
+
+    Once something was refused all is, for as long as was told: so who repeats it in order keeps the order.
+    """
+    allowed = 0
+    if session.held_until <= now:
+        account = session.here.account.id
+        allowed = int(core.buckets.take(account, len(commands), core.rate, core.rate * BURST_SECONDS, now))
+    if allowed == len(commands):
+        return commands
+    rest = commands[allowed:]
+    again = min(max(PAUSE_SECONDS[0], len(rest) / core.rate, session.held_until - now), PAUSE_SECONDS[1])
+    session.held_until = now + again
+    text = f"You are faster than this broker allows ({core.rate:g} commands a second); again in {again:.0f} s."
+    for command in rest:
+        if not isinstance(command, _UNLIMITED):
+            core.answer(peer, Rejected(number_of(command), Code.TOO_FAST, text, again))
+    core.note("refused", who=core.name_of(peer), why=text, code=str(Code.TOO_FAST))
+    return commands[:allowed] + [command for command in rest if isinstance(command, _UNLIMITED)]
+
+
+def greeting_over(core: Core, peer: Peer, count: int, now: float) -> bool:
+    """Whether a connection without a session has said too much by now; it is told so and cut."""
+    peer.unmet += count
+    if peer.unmet <= GREETING_COMMANDS:
+        return False
+    text = "Too much came before a Hello that succeeded."
+    core.refuse(peer, 0, Code.TOO_FAST, text)
+    core.cut.append(peer)
+    return True

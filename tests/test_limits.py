@@ -1,0 +1,173 @@
+"""What one account, address and connection may take: told so, in order, at nobody else's cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker import limits
+from broker.connections import Connections
+from messages import Accepted, Hello, Join, Message, Ping, Pong, Post, Rejected, Rule, Welcome, Who
+
+from .test_moderation import operator, person, refusals
+from .wire import Remote, Wire
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def slow(wire: Wire, rate: int = 10) -> None:
+    operator(wire).say(Rule(1, "*", "rate", str(rate)))
+
+
+def posts(first: int, last: int) -> list[Post]:
+    return [Post(number, "*", str(number)) for number in range(first, last + 1)]
+
+
+def accepted(events: list) -> int:
+    return sum(event.count for event in events if isinstance(event, Accepted))
+
+
+def test_who_is_too_fast_is_told_when_to_come_again_and_then_all_is_taken_in_order(wire):
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    slow(wire)
+    answers = ann.say(*posts(1, 600))
+    assert accepted(answers) == 10 * limits.BURST_SECONDS == 500
+    refused = [event for event in answers if isinstance(event, Rejected)]
+    assert [event.number for event in refused] == list(range(501, 601))
+    assert {(event.code, event.again) for event in refused} == {("too_fast", 10.0)}
+    assert refused[0].text == "You are faster than this broker allows (10 commands a second); again in 10 s."
+    wire.tick(seconds=5)
+    assert refusals(ann.say(Post(601, "*", "later"))) == ["too_fast"], "or it would overtake"
+    wire.tick(seconds=5.1)
+    assert accepted(ann.say(*posts(501, 600))) == 100
+    assert [event.body for event in ben.hear(Message)] == [str(number) for number in range(1, 601)]
+
+
+def test_signs_of_life_are_taken_all_the_same(wire):
+    ann = person(wire, "ann")
+    slow(wire)
+    ann.say(*posts(1, 600))
+    assert [type(event) for event in ann.say(Ping(7), Who(601)) if not isinstance(event, Message)] == [Rejected, Pong]
+
+
+def test_nobody_else_is_slowed(wire):
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    slow(wire)
+    ann.say(*posts(1, 600))
+    assert refusals(ben.say(*posts(1, 100))) == []
+
+
+def test_another_device_or_a_new_session_is_no_way_round(wire):
+    ann = person(wire, "ann")
+    slow(wire)
+    ann.say(*posts(1, 500))
+    assert refusals(wire.connect("ann", device="two").say(Post(1, "*", "x"))) == ["too_fast"]
+    ann.break_off()
+    assert refusals(wire.connect("ann").say(Post(501, "*", "x"))) == ["too_fast"]
+
+
+def test_without_the_rule_all_is_taken(wire):
+    """The control: the limit off, and nothing is refused."""
+    ann = person(wire, "ann")
+    slow(wire)
+    operator(wire).say(Rule(1, "*", "rate", "off"))
+    assert refusals(ann.say(*posts(1, 1000))) == []
+
+
+def test_a_crowd_that_comes_back_with_all_it_had_unanswered_is_not_punished(wire):
+    """The client has at most 5,000 commands in flight; the burst is as much."""
+    from client.outbox import WINDOW
+
+    assert wire.core.rate * limits.BURST_SECONDS >= WINDOW
+
+
+def test_a_connection_that_says_much_before_a_hello_is_cut(wire):
+    stranger = wire.connect("eve", greet=False)
+    for _ in range(2 * limits.GREETING_COMMANDS // 100 + 1):
+        if not stranger.peer.gone:
+            stranger.put(*[Who(1)] * 100)
+    wire.tick()
+    assert stranger.peer.gone
+    assert [event.code for event in stranger.hear(Rejected)][-1] == "too_fast"
+
+
+def test_sessions_of_one_key_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.greeting.SESSIONS_PER_ACCOUNT", 2)
+    answers = [wire.connect("ann", device=name).hear((Welcome, Rejected))[0] for name in "abc"]
+    assert [type(answer) for answer in answers] == [Welcome, Welcome, Rejected]
+    assert answers[2].code == "too_many"
+    assert [type(event) for event in wire.connect("ann", device="a").hear()] == [Welcome], "it takes its own place"
+
+
+def test_sessions_from_one_address_are_bounded_and_this_machines_are_not(wire, monkeypatch):
+    monkeypatch.setattr("broker.greeting.SESSIONS_PER_ADDRESS", 2)
+
+    def greet(name: str, address: str) -> list:
+        remote = wire.connect(name, greet=False)
+        remote.peer.address = address
+        return [type(event) for event in remote.say(Hello(1, name, b"1" * 16))][:1], remote
+
+    far = [greet(f"far{n}", "192.0.2.1") for n in range(3)]
+    assert [kinds for kinds, _ in far] == [[Welcome], [Welcome], [Rejected]]
+    assert [greet(f"near{n}", "127.0.0.1")[0] for n in range(5)] == [[Welcome]] * 5
+    far[0][1].break_off()
+    assert greet("far3", "192.0.2.1")[0] == [Welcome], "there is room again"
+
+
+def test_rooms_of_one_account_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.requests.ROOMS_PER_ACCOUNT", 3)
+    ann = person(wire, "ann")
+    assert refusals([event for n in range(4) for event in ann.say(Join(n + 1, f"#r{n}"))]) == ["too_many"] * 2
+
+
+def test_all_rooms_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.requests.ROOMS", 2)
+    ann: Remote = person(wire, "ann")
+    assert refusals(ann.say(Join(1, "#a")) + ann.say(Join(2, "#b"))) == ["too_many"]
+
+
+# --- connections that say nothing ------------------------------------------------------------------------------------
+
+
+def test_the_newest_of_too_many_silent_ones_from_one_address_is_cut(monkeypatch):
+    monkeypatch.setattr("broker.connections.CONNECTIONS_UNMET_PER_ADDRESS", 3)
+    connections = Connections(20.0)
+    assert [connections.accepted(n, 0.0, "192.0.2.1") for n in range(5)] == [None, None, None, 3, 4]
+    assert connections.accepted(9, 0.0, "192.0.2.2") is None
+    connections.closed(3), connections.closed(4), connections.closed(0)
+    assert connections.accepted(10, 0.0, "192.0.2.1") is None
+
+
+def test_the_oldest_of_too_many_silent_ones_from_everywhere_is_cut(monkeypatch):
+    monkeypatch.setattr("broker.connections.CONNECTIONS_UNMET", 3)
+    connections = Connections(20.0)
+    assert [connections.accepted(n, 0.0, f"192.0.2.{n}") for n in range(4)] == [None, None, None, 0]
+
+
+def test_handshakes_of_one_address_have_a_rate():
+    connections = Connections(1e9)
+    most = int(limits.HANDSHAKES_AT_ONCE)
+    for n in range(most):
+        assert connections.accepted(n, 0.0, "192.0.2.1") is None or n >= limits.CONNECTIONS_UNMET_PER_ADDRESS
+        connections.closed(n)
+    assert connections.accepted(most, 0.0, "192.0.2.1") == most
+    connections.closed(most)
+    assert connections.accepted(most + 1, 1.0, "192.0.2.1") is None, "some come back each second"
+
+
+def test_this_machines_own_connections_are_not_counted(monkeypatch):
+    monkeypatch.setattr("broker.connections.CONNECTIONS_UNMET_PER_ADDRESS", 1)
+    connections = Connections(20.0)
+    assert [connections.accepted(n, 0.0, where) for n, where in enumerate(("127.0.0.1", "::1", "", "127.0.0.1"))] == [
+        None
+    ] * 4
+
+
+def test_buckets_forget_those_that_are_full_again(monkeypatch):
+    monkeypatch.setattr(limits, "_FORGET", 10)
+    buckets = limits.Buckets()
+    for n in range(100):
+        assert buckets.take(n, 1, 1.0, 1.0, float(n)) == 1
+    assert len(buckets._buckets) <= 12

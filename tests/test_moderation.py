@@ -1,0 +1,427 @@
+"""Roles and what they may do, as transcripts: who is refused, what follows, what the audit trail says."""
+
+from __future__ import annotations
+
+import pytest
+
+from broker.policy import BROKER_RULES, ROOM_RULES
+from messages import (
+    ROLES,
+    Accepted,
+    Admit,
+    Announce,
+    Audit,
+    AuditPage,
+    Away,
+    Ban,
+    Bye,
+    Delete,
+    Deleted,
+    Dismissed,
+    Grant,
+    History,
+    HistoryPage,
+    Join,
+    Kick,
+    Message,
+    Moderated,
+    Mute,
+    Post,
+    Presence,
+    Register,
+    Rejected,
+    Rename,
+    Revoke,
+    RoomList,
+    Rooms,
+    Roster,
+    Rule,
+    Ruled,
+    RuleList,
+    Rules,
+    Search,
+    Transfer,
+    Unmute,
+    Welcome,
+    Who,
+    key_text,
+)
+
+from .wire import Remote, Wire, key_of
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def person(wire: Wire, name: str, role: str = "guest") -> Remote:
+    """Somebody who is here, with a role."""
+    remote = wire.connect(name)
+    if role != "guest":
+        operator(wire).say(Grant(1, name, role))
+    remote.hear()
+    return remote
+
+
+def operator(wire: Wire) -> Remote:
+    remote = wire.connect("operator")
+    remote.hear()
+    return remote
+
+
+def refusals(events: list) -> list[str]:
+    return [event.code for event in events if isinstance(event, Rejected)]
+
+
+def bodies(remote: Remote) -> list[str]:
+    return [event.body for event in remote.hear(Message)]
+
+
+def deeds(wire: Wire) -> list[tuple[str, ...]]:
+    [page] = [event for event in operator(wire).say(Audit(9)) if isinstance(event, AuditPage)]
+    return [(deed.what, deed.by, deed.whom, deed.detail, deed.reason) for deed in page.deeds]
+
+
+# --- rank ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("above", ROLES)
+@pytest.mark.parametrize("below", ROLES)
+def test_one_acts_only_on_those_further_down(wire, above, below):
+    """A kick works exactly when the kicker is a moderator or more, and further up than the other."""
+    alice, bob = person(wire, "alice", above), person(wire, "bob", below)
+    may = ROLES.index(above) >= ROLES.index("moderator") and ROLES.index(above) > ROLES.index(below)
+    assert refusals(alice.say(Kick(1, "bob"))) == ([] if may else ["not_allowed"])
+    assert bool(bob.hear(Dismissed)) is may
+
+
+@pytest.mark.parametrize("giver", ROLES)
+@pytest.mark.parametrize("role", ROLES)
+def test_one_gives_roles_below_ones_own_and_an_owner_any(wire, giver, role):
+    alice, bob = person(wire, "alice", giver), person(wire, "bob")
+    may = giver == "owner" or (giver == "admin" and ROLES.index(role) < ROLES.index("admin"))
+    assert refusals(alice.say(Grant(1, "bob", role))) == ([] if may else ["not_allowed"])
+    assert wire.core.state.by_nick["bob"].role == (role if may else "guest")
+    assert bob.hear(Moderated) == ([Moderated("granted", "alice", role)] if may and role != "guest" else [])
+
+
+def test_nobody_acts_on_themselves_but_may_step_down(wire):
+    alice = person(wire, "alice", "admin")
+    assert refusals(alice.say(Kick(1, "alice"), Ban(2, "alice"), Mute(3, "alice"))) == ["not_allowed"] * 3
+    assert refusals(alice.say(Grant(4, "alice", "member"))) == []
+    assert refusals(alice.say(Kick(5, "bob"))) == ["not_allowed"]
+
+
+def test_an_owner_is_touched_by_the_operator_alone(wire):
+    person(wire, "ann", "owner")
+    ben = person(wire, "ben", "owner")
+    assert refusals(ben.say(Ban(1, "ann"))) == ["not_allowed"]
+    assert refusals(operator(wire).say(Ban(1, "ann"))) == []
+
+
+# --- what is done to people ------------------------------------------------------------------------------------------
+
+
+def test_a_ban_ends_by_itself(wire):
+    alice = person(wire, "alice", "moderator")
+    wire.connect("bob")
+    alice.say(Ban(1, "bob", "cool down", 60.0))
+    again = wire.connect("bob")
+    text = again.hear(Dismissed)[0].text
+    assert text.startswith("You are banned here until 1970-01-01")
+    assert text.endswith(": cool down")
+    listen(wire, alice, 61)
+    assert [type(event) for event in wire.connect("bob").hear()] == [Welcome]
+
+
+def listen(wire: Wire, remote: Remote, seconds: float) -> None:
+    """Time passes for somebody who says something now and then."""
+    from messages import Ping
+
+    while seconds > 0:
+        wire.tick(seconds=min(seconds, 9))
+        remote.say(Ping(1))
+        seconds -= 9
+
+
+def test_who_is_muted_says_nothing_that_others_see_and_is_told(wire):
+    """Also over the fast path, for which the target is known already."""
+    alice, bob, cid = person(wire, "alice", "moderator"), person(wire, "bob"), person(wire, "cid")
+    bob.say(Post(1, "#general", "before"))
+    alice.say(Mute(1, "bob", "shouting", 60.0))
+    [told] = bob.hear(Moderated)
+    assert (told.what, told.by, told.reason, told.seconds) == ("muted", "alice", "shouting", 60.0)
+    commands = Post(2, "#general", "x"), Announce(3, "*", "x"), Away(4, "x"), Rename(5, "bobby"), Post(6, "@cid", "x")
+    answers = bob.say(*commands)
+    assert refusals(answers) == ["muted"] * 5
+    assert answers[0].text == "alice muted you for another 60 seconds: shouting"
+    assert bodies(cid) == ["before"]
+    listen(wire, bob, 61)
+    assert refusals(bob.say(Post(7, "#general", "after"))) == []
+    alice.say(Mute(2, "bob"))
+    assert refusals(bob.say(Post(8, "#general", "x"))) == ["muted"]
+    alice.say(Unmute(3, "bob"))
+    assert [event.what for event in bob.hear(Moderated)] == ["unmuted"]
+    assert refusals(bob.say(Post(9, "#general", "again"))) == []
+
+
+def test_an_address_is_barred_with_all_who_come_from_there(wire):
+    alice = person(wire, "alice", "moderator")
+    near, far = wire.connect("near"), wire.connect("far")
+    near.peer.address, far.peer.address = "192.0.2.7", "198.51.100.1"
+    assert refusals(alice.say(Ban(1, "192.0.2.0/24", "flood"))) == []
+    assert [event.code for event in near.hear(Dismissed)] == ["banned"]
+    assert far.hear(Dismissed) == []
+    again = wire.connect("near", greet=False)
+    again.peer.address = "::ffff:192.0.2.9"
+    from messages import PROTOCOL, Hello
+
+    assert refusals(again.say(Hello(PROTOCOL, "near", b"1" * 16))) == ["banned"]
+    assert "Your address is banned here: flood" in str(wire.core.notes)
+
+
+@pytest.mark.parametrize("wide", ["0.0.0.0/0", "10.0.0.0/7", "::/0", "127.0.0.1", "::1"])
+def test_a_slip_bars_neither_everyone_nor_this_machine(wire, wide):
+    assert refusals(person(wire, "alice", "admin").say(Ban(1, wide))) == ["not_allowed"]
+    assert wire.core.state.barred == {}
+
+
+def test_a_key_that_was_never_here_can_be_given_a_role(wire):
+    alice = person(wire, "alice", "owner")
+    assert refusals(alice.say(Rule(1, "*", "access", "closed"), Grant(2, key_text(key_of("zoe")), "member"))) == []
+    assert wire.connect("zoe").hear(Welcome)[0].role == "member"
+    assert [event.code for event in wire.connect("yan").hear(Dismissed)] == ["not_invited"]
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+def test_a_deleted_message_is_shown_to_nobody_any_more(wire):
+    """Those who have it are told; it stands in no history and no search, and comes to nobody who was away."""
+    alice, bob, cid = person(wire, "alice", "moderator"), person(wire, "bob"), person(wire, "cid")
+    cid.say(Register(1))
+    cid.break_off()
+    answers = bob.say(Post(1, "#general", "secret word"), Post(2, "#general", "other"))
+    [accepted] = [event for event in answers if isinstance(event, Accepted)]
+    assert bodies(alice) == ["secret word", "other"]
+    alice.say(Delete(1, accepted.seq, "leak"))
+    assert bob.hear(Deleted) == [Deleted(accepted.seq, "alice", "leak")]
+    for question in (History(2, "#general"), Search(3, "word")):
+        [page] = [event for event in alice.say(question) if isinstance(event, HistoryPage)]
+        assert "secret word" not in str(page)
+    assert bodies(wire.connect("cid", after=0)) == ["other"]
+    assert refusals(alice.say(Delete(4, accepted.seq))) == ["not_allowed"], "there is none any more"
+
+
+def test_one_deletes_ones_own_and_only_that(wire):
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    ann.say(Post(1, "*", "mine")), ben.say(Post(1, "*", "yours"))
+    mine, yours = wire.log.head - 1, wire.log.head
+    assert refusals(ann.say(Delete(2, yours), Delete(3, 1), Delete(4, 0), Delete(5, 999))) == ["not_allowed"] * 4
+    assert refusals(ann.say(Delete(6, mine))) == []
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_rules_have_their_defaults_until_they_are_set(wire):
+    alice = person(wire, "alice", "admin")
+    [found] = alice.say(Rules(1, "*"))
+    assert found == RuleList(1, "*", [(name, rule.default) for name, rule in BROKER_RULES.items()])
+    [found] = alice.say(Rules(2, "#general"))
+    assert found == RuleList(2, "#general", [(name, rule.default) for name, rule in ROOM_RULES.items()])
+    bob = person(wire, "bob")
+    alice.say(Rule(3, "*", "everyone", "Moderator", "too loud"))
+    assert bob.hear(Ruled) == [Ruled("*", "everyone", "moderator", "alice", "too loud")]
+    assert ("everyone", "moderator") in bob.say(Rules(1, "*"))[0].rules
+    wire.start()
+    assert ("everyone", "moderator") in person(wire, "bob").say(Rules(1, "*"))[0].rules
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "value"),
+    [
+        ("*", "access", "ajar"),
+        ("*", "topic", "x"),
+        ("*", "colour", "red"),
+        ("*", "rate", "0"),
+        ("*", "rate", "fast"),
+        ("#general", "access", "open"),
+        ("#general", "topic", "two\nlines"),
+        ("#general", "post", "nobody"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_and_says_what_may_be(wire, where, name, value):
+    [answer] = person(wire, "alice", "owner").say(Rule(1, where, name, value))
+    assert answer.code == "not_allowed"
+    assert len(answer.text) > 30
+
+
+@pytest.mark.parametrize("kind", ["announce", "everyone"])
+def test_who_may_announce_and_who_may_talk_to_everyone_is_a_rule(wire, kind):
+    alice, script, bob = person(wire, "alice", "admin"), person(wire, "script", "announcer"), person(wire, "bob")
+    command = Announce(1, "*", "x") if kind == "announce" else Post(1, "*", "x")
+    assert refusals(bob.say(command)) == []
+    alice.say(Rule(1, "*", kind, "announcer"))
+    command.number = 2
+    assert refusals(bob.say(command)) == ["not_allowed"]
+    assert refusals(script.say(command)) == []
+    alice.say(Rule(2, "*", kind, "guest"))
+    command.number = 3
+    assert refusals(bob.say(command)) == []
+
+
+def test_rooms_are_made_by_whom_the_rule_says(wire):
+    alice, bob = person(wire, "alice", "admin"), person(wire, "bob")
+    alice.say(Rule(1, "*", "rooms", "member"), Join(2, "#ops"))
+    assert refusals(bob.say(Join(1, "#ops"), Join(2, "#mine"))) == ["not_allowed"]
+    assert "#mine" not in wire.core.state.by_room
+
+
+def test_a_room_has_rules_of_its_own_which_its_owner_sets(wire):
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    ann.say(Join(1, "#news")), ben.say(Join(1, "#news"))
+    assert refusals(ben.say(Rule(2, "#news", "post", "member"))) == ["not_allowed"]
+    assert refusals(ann.say(Rule(2, "#news", "post", "member"), Rule(3, "#news", "topic", "What is new"))) == []
+    assert [event.name for event in ben.hear(Ruled)] == ["post", "topic"]
+    assert refusals(ben.say(Post(3, "#news", "x"), Announce(4, "#news", "x"))) == ["not_allowed"] * 2
+    [found] = [event for event in ben.say(Rooms(5)) if isinstance(event, RoomList)]
+    assert [(room.name, room.topic) for room in found.rooms] == [("#general", ""), ("#news", "What is new")]
+
+
+def test_a_room_may_be_stricter_about_announcements_than_the_broker(wire):
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    ann.say(Join(1, "#news"), Rule(2, "#news", "announce", "member"))
+    assert refusals(ben.say(Announce(1, "#news", "x"), Post(2, "#news", "x"), Announce(3, "*", "x"))) == ["not_allowed"]
+
+
+def test_a_closed_room_takes_nobody_and_nothing_until_it_is_opened(wire):
+    alice, bob, cid = person(wire, "alice", "moderator"), person(wire, "bob"), person(wire, "cid")
+    bob.say(Join(1, "#ops"), Post(2, "#ops", "x"))
+    alice.say(Rule(1, "#ops", "closed", "moved to #dev"))
+    assert [event.value for event in bob.hear(Ruled)] == ["moved to #dev"]
+    refused = [event.text for event in bob.say(Post(3, "#ops", "y")) + cid.say(Join(1, "#ops"))]
+    assert refused == ["#ops is closed: moved to #dev."] * 2
+    alice.say(Rule(2, "#ops", "closed", "off"))
+    assert refusals(bob.say(Post(4, "#ops", "y")) + cid.say(Join(2, "#ops"))) == []
+
+
+def test_a_private_room_is_not_there_for_those_who_were_not_let_in(wire):
+    ann, ben, alice = person(wire, "ann"), person(wire, "ben"), person(wire, "alice", "admin")
+    ann.say(Join(1, "#cabal"), Rule(2, "#cabal", "private", "on"), Post(3, "#cabal", "psst"))
+
+    def rooms(remote: Remote) -> list[str]:
+        [found] = [event for event in remote.say(Rooms(90)) if isinstance(event, RoomList)]
+        return [room.name for room in found.rooms]
+
+    unknown = ben.say(Post(1, "#cabal", "x"), History(2, "#cabal"), Rules(3, "#cabal"), Admit(4, "#cabal", "ben"))
+    assert refusals(unknown) == ["no_such_room"] * 4
+    assert refusals(ben.say(Join(5, "#cabal"))) == ["not_allowed"]
+    assert rooms(ben) == ["#general"]
+    [roster] = [event for event in ben.say(Who(6)) if isinstance(event, Roster)]
+    assert "#cabal" not in str(roster)
+    assert rooms(ann) == rooms(alice) == ["#cabal", "#general"]
+    ann.say(Admit(4, "#cabal", "ben"))
+    assert ben.hear(Moderated) == [Moderated("opened", "ann", "#cabal")]
+    assert rooms(ben) == ["#cabal", "#general"]
+    assert refusals(ben.say(Join(7, "#cabal"), Post(8, "#cabal", "here"))) == []
+    assert bodies(ann) == ["here"]
+    assert "psst" not in str(wire.core.notes)
+
+
+# --- nicks that change hands -----------------------------------------------------------------------------------------
+
+
+def test_a_registered_nick_goes_to_another_key_with_rooms_and_role(wire):
+    ann, zoe = person(wire, "ann", "moderator"), person(wire, "zoe")
+    ann.say(Join(1, "#ops"))
+    assert refusals(ann.say(Transfer(2, "", "zoe"))) == ["not_allowed"], "a guest has nothing to give"
+    ann.say(Register(3))
+    zoe.hear()
+    answers = ann.say(Transfer(4, "", key_text(key_of("zoe"))))
+    assert [event.code for event in answers if isinstance(event, (Rejected, Dismissed))] == ["kicked"]
+    assert [event for event in zoe.hear((Presence, Moderated)) if event.what in ("renamed", "transferred")] == [
+        Presence("zoe", "renamed", "ann"),
+        Moderated("transferred", "ann", "ann"),
+    ]
+    heir = wire.core.state.by_nick["ann"]
+    assert (heir.key, heir.role, heir.registered) == (key_of("zoe"), "moderator", True)
+    assert {wire.core.state.rooms[room].name for room in heir.rooms} == {"#general", "#ops"}
+    assert refusals(wire.connect("ann").hear()) == ["nick_taken"], "the former key has no claim to it"
+    assert wire.core.state.by_key[key_of("ann")].role == "guest"
+
+
+def test_an_admin_gives_a_nick_to_a_key_that_was_never_here(wire):
+    person(wire, "ann").say(Register(1))
+    alice = person(wire, "alice", "admin")
+    assert refusals(alice.say(Transfer(1, "ann", key_text(key_of("new laptop"))))) == []
+    assert wire.connect("new laptop", nick="whoever").hear(Welcome)[0].nick == "ann"
+    assert refusals(person(wire, "eve").say(Transfer(1, "ann", "eve"), Revoke(2, "ann"))) == ["not_allowed"] * 2
+
+
+def test_a_nick_is_taken_away_and_free_at_once(wire):
+    ann = person(wire, "ann", "member")
+    ann.say(Register(1))
+    assert refusals(person(wire, "alice", "admin").say(Revoke(1, "ann", "squatting"))) == []
+    assert "squatting" in ann.hear(Dismissed)[0].text
+    assert wire.connect("eve", nick="ann").hear(Welcome)[0].role == "guest"
+    assert wire.connect("ann", nick="ann2").hear(Welcome)[0].role == "guest"
+
+
+# --- the trail -------------------------------------------------------------------------------------------------------
+
+
+def test_every_deed_stands_in_the_audit_trail_also_after_a_restart(wire):
+    alice = person(wire, "alice", "admin")
+    person(wire, "bob")
+    said = wire.connect("bob", device="two").say(Post(1, "*", "x"))[-1].seq
+    alice.say(
+        Mute(1, "bob", "loud", 60.0),
+        Delete(2, said, "rude"),
+        Rule(3, "#general", "topic", "All"),
+        Kick(4, "bob", "enough"),
+        Ban(5, "192.0.2.1"),
+        Ban(6, "bob"),
+    )
+    expected = [
+        ("granted", "operator", "alice", "admin", ""),
+        ("muted", "alice", "bob", "", "loud"),
+        ("removed", "alice", f"message {said}", "by bob", "rude"),
+        ("ruled", "alice", "#general", "topic All", ""),
+        ("kicked", "alice", "bob", "", "enough"),
+        ("barred", "alice", "192.0.2.1/32", "", ""),
+        ("banned", "alice", "bob", "", ""),
+    ]
+    assert deeds(wire) == expected
+    wire.start()
+    while wire.core.index.behind:
+        wire.core.fold_index()
+    assert deeds(wire) == expected
+
+
+def test_the_trail_is_read_page_by_page(wire):
+    desk = operator(wire)
+    for number in range(1, 8):
+        desk.say(Rule(number, "*", "rate", str(number)))
+    before, found = None, []
+    while True:
+        [page] = [event for event in desk.say(Audit(9, 3, before)) if isinstance(event, AuditPage)]
+        found = [deed.detail for deed in page.deeds] + found
+        before = page.before
+        if before is None:
+            break
+    assert found == [f"rate {number}" for number in range(1, 8)]
+
+
+def test_only_moderators_read_it(wire):
+    assert refusals(person(wire, "bob", "announcer").say(Audit(1))) == ["not_allowed"]
+    assert refusals(person(wire, "alice", "moderator").say(Audit(1))) == []
+
+
+def test_who_was_kicked_may_come_again(wire):
+    alice, bob = person(wire, "alice", "moderator"), person(wire, "bob")
+    assert [type(event) for event in alice.say(Kick(1, "bob")) if isinstance(event, Accepted)] == [Accepted]
+    bob.hear()
+    assert [type(event) for event in wire.connect("bob").hear()] == [Welcome]
+    wire.peers[-1].say(Bye())
