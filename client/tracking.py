@@ -13,6 +13,8 @@ from .inbox import Inbox
 from .model import Reached
 from .receipt import Desk, Numbered, Receipt
 
+PLACE_UNKNOWN = "It is accepted, but the broker does not know any more as which number, and cannot tell who has it."
+
 
 class Tracking:
     """The receipts that somebody watches."""
@@ -45,6 +47,8 @@ class Tracking:
         accepted = [receipt for receipt in self._waiting if receipt.done]
         for receipt in accepted:
             del self._waiting[receipt]
+            if receipt.answer == 0:
+                receipt.untracked = ClientError(PLACE_UNKNOWN)
         fresh = {receipt.seq: receipt for receipt in accepted if receipt.seq}
         self._watched |= fresh
         while len(self._watched) > TRACKED:  # the broker forgets those asked for first, too

@@ -524,6 +524,19 @@ def test_one_that_cannot_be_tracked_does_not_stand_for_the_others() -> None:
     assert (good.untracked, str(bad.untracked)) == (None, "Cut.")
 
 
+def test_a_retry_whose_place_is_not_known_any_more_is_said_to_be_untracked_instead_of_waited_for() -> None:
+    """Accepted as number 0: no progress can ever come, so who waits for it must be told at once."""
+    wire = Wire()
+    wire.up()
+    [old] = wire.submit(*posts("a"))
+    wire.session.track(old)
+    wire.sent()
+    wire.says(Accepted(1, 0))
+    assert wire.sent() == []
+    assert (old.state, old.seq) == ("accepted", 0)
+    assert "does not know any more as which number" in str(old.untracked)
+
+
 @pytest.mark.parametrize("command", [Post(1, "#general", "x"), Post(1, "*", "x"), Join(1, "#dev")])
 def test_what_has_no_readers_to_name_cannot_be_tracked(command: Post | Join) -> None:
     wire = Wire()
