@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from messages import TRACKED, Progress
+from messages import TRACKED, Progress, Recipient
 
 from .entries import EVERYONE_ID, Reach, Span
 from .sessions import Here, Peer, Session
@@ -25,8 +25,8 @@ class Watch:
     sender: int  # account id
     to: int  # account id, room id, or EVERYONE_ID
     sessions: dict[Session, None] = field(default_factory=dict)  # of the sender, connected: who track it
-    delivered: list[str] = field(default_factory=list)  # this tick's news: nicks
-    read: list[str] = field(default_factory=list)
+    delivered: list[Recipient] = field(default_factory=list)  # this tick's news
+    read: list[Recipient] = field(default_factory=list)
 
 
 class Receipts:
@@ -62,9 +62,9 @@ class Receipts:
             if self._counts(account, watch):
                 reaches = self._reaches(account)
                 if any(reach.delivered.covers(watch.seq) for reach in reaches):
-                    known.delivered.append(self._nick(account))
+                    known.delivered.append(self._named(account))
                 if any(reach.read.covers(watch.seq) for reach in reaches):
-                    known.read.append(self._nick(account))
+                    known.read.append(self._named(account))
         if not self._settled(watch, known):
             self._open(session, watch)
         return known
@@ -128,11 +128,11 @@ class Receipts:
             known = self._reaches(account, but=session)
             for watch in self._within(grown.delivered, target, account):
                 if not any(reach.delivered.covers(watch.seq) for reach in known):
-                    watch.delivered.append(self._nick(account))
+                    watch.delivered.append(self._named(account))
                     self._news[watch] = None
             for watch in self._within(grown.read, target, account):
                 if not any(reach.read.covers(watch.seq) for reach in known):
-                    watch.read.append(self._nick(account))
+                    watch.read.append(self._named(account))
                     self._news[watch] = None
 
     def _within(self, span: Span, target: int, account: Account) -> Iterator[Watch]:
@@ -177,5 +177,5 @@ class Receipts:
             return [account.reach]
         return [here.reach, *(session.reach for session in here.sessions.values() if session is not but)]
 
-    def _nick(self, account: Account) -> str:
-        return account.nick or account.last_nick
+    def _named(self, account: Account) -> Recipient:
+        return Recipient(account.id, account.nick or account.last_nick)

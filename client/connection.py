@@ -36,7 +36,7 @@ from .link import Link
 from .model import Connected, Message, NotKept
 from .outbox import Kept
 from .profile import Profile
-from .receipt import Awaited, Numbered, Receipt
+from .receipt import Awaited, Numbered, People, Receipt
 from .session import Session, State
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ class Connection:
         if by < 1 or (by > 1 and isinstance(receipt.command, Post)):
             raise ClientError(f"A direct message is for one person, so {by} cannot have it.")
 
-        def people() -> frozenset[str]:
+        def people() -> People:
             return receipt.read_by if state == "read" else receipt.delivered_to
 
         def settled() -> bool:
@@ -174,7 +174,7 @@ class Connection:
             problem = receipt.untracked or self.session.failure
         if problem is not None:
             raise problem.with_traceback(None)
-        raise TimeoutError(_shortfall(receipt.seq, state, by, sorted(people())))
+        raise TimeoutError(_shortfall(receipt.seq, state, by, sorted(people().values())))
 
     def track(self, receipt: Receipt) -> None:
         """Ask who has a message, as soon as it is accepted."""

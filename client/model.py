@@ -8,6 +8,7 @@ All are frozen structs: a dataclass takes five times as long to make, and its cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -85,8 +86,8 @@ class Reached(msgspec.Struct, frozen=True):
     """A message of ours that is tracked (see Receipt.track) has reached somebody else."""
 
     seq: int
-    delivered_to: frozenset[str]  # all whose clients took it, as far as is known
-    read_by: frozenset[str]  # and of those to whom it was shown
+    delivered_to: Mapping[int, str]  # all people whose clients took it, as far as is known: see Receipt.delivered_to
+    read_by: Mapping[int, str]  # and those of them to whom it was shown
 
 
 class NotKept(msgspec.Struct, frozen=True):

@@ -48,7 +48,10 @@ class Out:
         """That something was accepted, and who has it if that was waited for; a script learns it from the exit code."""
         people: dict[str, Any] = {}
         if tracked is not None:
-            people = {"delivered": sorted(tracked.delivered_to), "read": sorted(tracked.read_by)}
+            people = {
+                "delivered": sorted(tracked.delivered_to.values()),
+                "read": sorted(tracked.read_by.values()),
+            }
         if self.as_json:
             self.object({"seq": seq, "to": target, **people})
         elif self.terminal:

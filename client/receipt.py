@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 from messages import (
@@ -76,7 +78,10 @@ State: TypeAlias = Literal["queued", "accepted", "delivered", "read", "refused"]
 Awaited: TypeAlias = Literal["accepted", "delivered", "read"]
 Answer: TypeAlias = int | Event | ClientError  # the sequence (0: nothing was written), what was asked for, or why not
 
-NOBODY: frozenset[str] = frozenset()
+People: TypeAlias = Mapping[int, str]
+"""Persons, each under a number that stays the same, and the nick by which the broker called them last."""
+
+NOBODY: People = MappingProxyType({})
 
 
 class Desk(Protocol):
@@ -106,8 +111,8 @@ class Receipt:
         self.units = 1 + (size >> 10)  # what it counts for in the outbox; `size` is that of its text
         self.answer: Answer | None = None  # set once, by the client's thread
         self.place = 0  # among what is kept on disk; 0: it is not
-        self.delivered_to: frozenset[str] = NOBODY  # nicks whose clients took it, as far as we were told; see `track`
-        self.read_by: frozenset[str] = NOBODY  # and of those to whom it was shown
+        self.delivered_to = NOBODY  # people whose clients took it, as far as we were told; see `track`
+        self.read_by = NOBODY  # and those of them to whom it was shown
         self.untracked: ClientError | None = None  # why we are told nothing of that
 
     def __repr__(self) -> str:

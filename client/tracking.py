@@ -77,8 +77,9 @@ class Tracking:
         receipt = self._watched.get(event.seq)
         if receipt is None:
             return
-        receipt.read_by |= frozenset(event.read)
-        receipt.delivered_to |= receipt.read_by | frozenset(event.delivered)
+        read = {one.person: one.nick for one in event.read}
+        receipt.read_by = {**receipt.read_by, **read}
+        receipt.delivered_to = {**receipt.delivered_to, **{one.person: one.nick for one in event.delivered}, **read}
         if receipt.read_by and isinstance(receipt.command, Post):
             del self._watched[event.seq]  # one person: that is all there will ever be
         inbox.put_event(Reached(event.seq, receipt.delivered_to, receipt.read_by))

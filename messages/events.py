@@ -200,12 +200,19 @@ class AuditPage(Event, tag="audit_page"):
     before: int | None  # ask again with this to read further back; None: nothing older
 
 
+class Recipient(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One of those who have a message."""
+
+    person: int  # the same in every progress, whatever the person is called by then
+    nick: str
+
+
 class Progress(Event, tag="progress"):
     """Who else was delivered, and who else has read, a message that this session tracks."""
 
     seq: int
-    delivered: list[str]  # nicks
-    read: list[str]
+    delivered: list[Recipient]
+    read: list[Recipient]
 
 
 # --- what goes on around (never stored) ----------------------------------------------------------------------------

@@ -24,8 +24,8 @@ class FakeReceipt:
         self.outcome = outcome
         self.kept = False
         self.command: Any = None
-        self.delivered_to: frozenset[str] = frozenset()
-        self.read_by: frozenset[str] = frozenset()
+        self.delivered_to: dict[int, str] = {}
+        self.read_by: dict[int, str] = {}
         self._answered = threading.Event()
         if outcome is not None:
             self._answered.set()

@@ -51,6 +51,7 @@ from messages import (
     Post,
     Presence,
     Progress,
+    Recipient,
     Rename,
     RoomChange,
     Roster,
@@ -478,17 +479,17 @@ def test_only_what_is_watched_is_asked_for_and_again_on_each_connection() -> Non
     wire.says(Done(4), Accepted(3, 12))
     assert wire.sent() == [Track(5, [12])]
     wire.events()
-    wire.says(Done(5), Progress(11, ["bob"], []), Progress(12, ["bob"], ["carol"]), Progress(10, ["bob"], []))
+    bob, carol = Recipient(3, "bob"), Recipient(4, "carol")
+    wire.says(Done(5), Progress(11, [bob], []), Progress(12, [bob], [carol]), Progress(10, [bob], []))
     assert (plain.state, direct.state, loud.state) == ("accepted", "delivered", "read")
-    assert (loud.delivered_to, loud.read_by) == ({"bob", "carol"}, {"carol"})
-    assert wire.events() == [
-        Reached(11, frozenset({"bob"}), frozenset()),
-        Reached(12, frozenset({"bob", "carol"}), frozenset({"carol"})),
-    ]
+    assert (loud.delivered_to, loud.read_by) == ({3: "bob", 4: "carol"}, {4: "carol"})
+    assert wire.events() == [Reached(11, {3: "bob"}, {}), Reached(12, {3: "bob", 4: "carol"}, {4: "carol"})]
     wire.cut()
     assert wire.up(last_number=3) == [Track(6, [11, 12])]
-    wire.says(Done(6), Progress(11, [], ["bob"]), Progress(12, [], ["bob"]))
-    assert (direct.state, loud.read_by) == ("read", {"bob", "carol"})
+    bob = Recipient(3, "rob")  # renamed, and still one person
+    wire.says(Done(6), Progress(11, [], [bob]), Progress(12, [], [bob, Recipient(5, "carol")]))
+    assert (direct.state, direct.delivered_to) == ("read", {3: "rob"})
+    assert loud.read_by == loud.delivered_to == {3: "rob", 4: "carol", 5: "carol"}  # two who had one nick in turn
     wire.cut()
     assert wire.up(last_number=3) == [Track(7, [12])]  # of the direct one everything is known
 

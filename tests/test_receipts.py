@@ -26,6 +26,7 @@ from messages import (
     Pong,
     Post,
     Progress,
+    Recipient,
     Register,
     Rejected,
     Rename,
@@ -36,7 +37,7 @@ from messages import (
 )
 
 from .test_retention import cut
-from .wire import OPERATOR, Remote, Wire
+from .wire import OPERATOR, Remote, Wire, key_of
 
 
 @pytest.fixture
@@ -57,6 +58,16 @@ def tracked(remote: Remote, command: Post | Announce) -> int:
     return seq
 
 
+def told(wire: Wire, seq: int, delivered: list[str], read: list[str]) -> Progress:
+    """What a sender is told of these people, under the nicks they have now or had last."""
+    state = wire.core.state
+    both = [
+        [Recipient((state.by_key.get(key_of(nick)) or state.by_nick[nick]).id, nick) for nick in nicks]
+        for nicks in (delivered, read)
+    ]
+    return Progress(seq, *both)
+
+
 def asked(remote: Remote, *seqs: int) -> list[Progress]:
     """Ask who has these."""
     *known, done = [event for event in remote.say(Track(99, list(seqs))) if isinstance(event, (Done, Progress))]
@@ -73,13 +84,13 @@ def test_a_direct_message_is_delivered_then_read_and_then_settled(wire):
     bob.say(Mark(seq - 1))
     assert alice.hear() == []
     bob.say(Mark(seq))
-    assert alice.hear() == [Progress(seq, ["bob"], [])]
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
     bob.say(Mark(seq), Mark(seq, seq - 1))
     assert alice.hear() == []
     bob.say(Mark(seq, seq))
-    assert alice.hear() == [Progress(seq, [], ["bob"])]
+    assert alice.hear() == [told(wire, seq, [], ["bob"])]
     assert wire.core.receipts.find(seq) is None
-    assert asked(alice, seq) == [Progress(seq, ["bob"], ["bob"])]
+    assert asked(alice, seq) == [told(wire, seq, ["bob"], ["bob"])]
     assert wire.core.receipts.find(seq) is None
 
 
@@ -87,7 +98,7 @@ def test_who_has_read_it_was_delivered_it(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     seq = tracked(alice, Post(1, "@bob", "hi"))
     bob.say(Mark(0, seq))
-    assert alice.hear() == [Progress(seq, ["bob"], ["bob"])]
+    assert alice.hear() == [told(wire, seq, ["bob"], ["bob"])]
 
 
 def test_an_announcement_to_everyone_is_told_of_once_a_tick_with_all_names(wire):
@@ -96,19 +107,19 @@ def test_an_announcement_to_everyone_is_told_of_once_a_tick_with_all_names(wire)
     second = tracked(alice, Announce(2, "*", "Deploy at six"))
     ann.put(Mark(second, first)), ben.put(Mark(first))
     wire.tick()
-    assert alice.hear() == [Progress(first, ["ann", "ben"], ["ann"]), Progress(second, ["ann"], [])]
+    assert alice.hear() == [told(wire, first, ["ann", "ben"], ["ann"]), told(wire, second, ["ann"], [])]
     cid.put(Mark(second)), ben.put(Mark(second, second)), alice.put(Mark(second, second))
     wire.tick()
-    assert alice.hear() == [Progress(first, ["cid"], ["ben"]), Progress(second, ["cid", "ben"], ["ben"])]
-    assert asked(alice, first) == [Progress(first, ["ann", "ben", "cid"], ["ann", "ben"])]
+    assert alice.hear() == [told(wire, first, ["cid"], ["ben"]), told(wire, second, ["cid", "ben"], ["ben"])]
+    assert asked(alice, first) == [told(wire, first, ["ann", "ben", "cid"], ["ann", "ben"])]
 
 
 def test_scripts_count_for_what_is_said_to_them_and_not_for_announcements(wire):
     alice, script = wire.connect("alice"), wire.connect("ci", quiet=True)
     direct, announced = tracked(alice, Post(1, "@ci", "go")), tracked(alice, Announce(2, "*", "all go"))
     script.say(Mark(announced))
-    assert alice.hear() == [Progress(direct, ["ci"], [])]
-    assert asked(alice, direct, announced) == [Progress(direct, ["ci"], [])]
+    assert alice.hear() == [told(wire, direct, ["ci"], [])]
+    assert asked(alice, direct, announced) == [told(wire, direct, ["ci"], [])]
 
 
 def test_the_room_matters_and_since_when_one_is_in_it(wire):
@@ -119,8 +130,8 @@ def test_the_room_matters_and_since_when_one_is_in_it(wire):
     ben.say(Leave(2, "#ops"))
     for person in (ann, ben, cid):
         person.say(Mark(wire.log.head))
-    assert alice.hear(Progress) == [Progress(seq, ["ann"], [])]
-    assert asked(alice, seq) == [Progress(seq, ["ann"], [])]
+    assert alice.hear(Progress) == [told(wire, seq, ["ann"], [])]
+    assert asked(alice, seq) == [told(wire, seq, ["ann"], [])]
 
 
 def test_all_devices_of_the_sender_that_ask_are_told(wire):
@@ -129,7 +140,7 @@ def test_all_devices_of_the_sender_that_ask_are_told(wire):
     seq = tracked(desk, Post(1, "@bob", "hi"))
     phone.say(Track(1, [seq])), pad.hear()
     bob.say(Mark(seq))
-    assert desk.hear(Progress) == phone.hear(Progress) == [Progress(seq, ["bob"], [])]
+    assert desk.hear(Progress) == phone.hear(Progress) == [told(wire, seq, ["bob"], [])]
     assert pad.hear(Progress) == []
 
 
@@ -137,9 +148,9 @@ def test_two_devices_of_the_recipient_are_one_person(wire):
     alice, desk, phone = wire.connect("alice"), wire.connect("bob"), wire.connect("bob", device="phone")
     seq = tracked(alice, Post(1, "@bob", "hi"))
     desk.say(Mark(seq)), phone.say(Mark(seq))
-    assert alice.hear() == [Progress(seq, ["bob"], [])]
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
     phone.say(Mark(seq, seq)), desk.say(Mark(seq, seq))
-    assert alice.hear() == [Progress(seq, [], ["bob"])]
+    assert alice.hear() == [told(wire, seq, [], ["bob"])]
 
 
 def test_a_recipient_is_called_as_they_are_called_now(wire):
@@ -147,8 +158,31 @@ def test_a_recipient_is_called_as_they_are_called_now(wire):
     seq = tracked(alice, Post(1, "@bob", "hi"))
     bob.say(Rename(1, "rob"))
     bob.say(Mark(seq))
-    assert alice.hear(Progress) == [Progress(seq, ["rob"], [])]
-    assert asked(alice, seq) == [Progress(seq, ["rob"], [])]
+    assert alice.hear(Progress) == [told(wire, seq, ["rob"], [])]
+    assert asked(alice, seq) == [told(wire, seq, ["rob"], [])]
+
+
+def test_one_person_stays_one_under_another_nick_and_two_stay_two_under_one(wire):
+    """Who counts people counts their numbers: over renames, new connections and nicks that change hands."""
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    seq = tracked(alice, Announce(1, "*", "Deploy"))
+    bob.say(Mark(seq))
+    bob.say(Rename(1, "rob"))
+    carol = wire.connect("carol")
+    carol.say(Rename(1, "bob"))
+    bob.say(Mark(seq, seq))
+    [delivered, read] = alice.hear(Progress)
+    assert (delivered.delivered[0].nick, read.read[0].nick) == ("bob", "rob")
+    assert delivered.delivered[0].person == read.read[0].person
+    alice = wire.connect("alice")
+    assert asked(alice, seq) == [told(wire, seq, ["rob"], ["rob"])]
+    again = tracked(alice, Announce(2, "*", "Deploy again"))
+    carol.say(Mark(again), Bye())
+    bob.say(Rename(2, "bob"))
+    bob.say(Mark(again))
+    [first, second] = alice.hear(Progress)
+    assert (first.delivered[0].nick, second.delivered[0].nick) == ("bob", "bob")
+    assert first.delivered[0].person != second.delivered[0].person
 
 
 def test_news_comes_also_while_deliveries_are_held_back(wire):
@@ -156,7 +190,7 @@ def test_news_comes_also_while_deliveries_are_held_back(wire):
     seq = tracked(alice, Post(1, "@bob", "hi"))
     alice.say(Feed(None))
     bob.say(Mark(seq))
-    assert alice.hear() == [Progress(seq, ["bob"], [])]
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
 
 
 def test_one_who_takes_nothing_is_told_later(wire):
@@ -166,7 +200,7 @@ def test_one_who_takes_nothing_is_told_later(wire):
     bob.say(Mark(seq))
     alice.full = False
     wire.tick(seconds=1)
-    assert alice.hear(Progress) == [Progress(seq, ["bob"], [])]
+    assert alice.hear(Progress) == [told(wire, seq, ["bob"], [])]
 
 
 # --- what nobody may claim -------------------------------------------------------------------------------------------
@@ -193,7 +227,7 @@ def test_a_mark_claims_nothing_of_the_tick_that_is_not_over(wire):
     seq = wire.log.head
     assert asked(alice, seq) == []
     bob.say(Mark(seq))
-    assert alice.hear() == [Progress(seq, ["bob"], [])]
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
 
 
 def test_the_control_without_the_clamp_it_claims_what_it_never_had(wire, monkeypatch):
@@ -210,15 +244,15 @@ def second_device(wire: Wire) -> list[Progress]:
     phone = wire.connect("bob", device="phone")
     later = tracked(alice, Post(2, "@bob", "hi again"))
     phone.say(Mark(later, later))
-    told = alice.hear(Progress)
-    assert [event.read for event in told if event.seq == later] == [["bob"]]
-    told = [event for event in (*told, *asked(alice, seq)) if event.seq == seq]
+    heard = alice.hear(Progress)
+    assert told(wire, later, ["bob"], ["bob"]) in heard
+    heard = [event for event in (*heard, *asked(alice, seq)) if event.seq == seq]
     phone.say(Mark(wire.log.head, wire.log.head))
     desk.full = False
     wire.tick(seconds=1)
     desk.say(Mark(later, seq))
-    assert alice.hear(Progress) == [Progress(seq, ["bob"], ["bob"])]
-    return told
+    assert alice.hear(Progress) == [told(wire, seq, ["bob"], ["bob"])]
+    return heard
 
 
 def test_a_second_device_does_not_claim_what_only_the_first_will_get(wire):
@@ -258,10 +292,10 @@ def test_what_is_no_longer_kept_nobody_claims_and_nobody_asks_for(wire):
     cut(wire, lost)
     bob.say(Feed(lost - 1))
     bob.say(Mark(kept))
-    assert alice.hear(Progress) == [Progress(kept, ["bob"], [])]
+    assert alice.hear(Progress) == [told(wire, kept, ["bob"], [])]
     phone = wire.connect("alice", device="phone")
     phone.hear()
-    assert asked(phone, kept) == [Progress(kept, ["bob"], [])]
+    assert asked(phone, kept) == [told(wire, kept, ["bob"], [])]
     cut(wire, kept)
     alice.say(Bye()), phone.say(Bye())
     again = wire.connect("alice", device="again")
@@ -291,7 +325,7 @@ def test_a_recipient_within_the_lease_comes_back_and_says_what_it_took(wire):
     bob.break_off()
     assert [type(event).__name__ for event in alice.hear()] == ["Presence"]
     wire.connect("bob", after=seq, began=began)
-    assert Progress(seq, ["bob"], []) in alice.hear()
+    assert told(wire, seq, ["bob"], []) in alice.hear()
 
 
 def test_what_a_device_had_is_remembered_when_it_starts_anew(wire):
@@ -299,7 +333,7 @@ def test_what_a_device_had_is_remembered_when_it_starts_anew(wire):
     seq = said(alice, Announce(1, "*", "Deploy"))
     bob.say(Mark(seq, seq))
     wire.connect("bob")  # without a cursor, over a new connection of the same device
-    assert asked(alice, seq) == [Progress(seq, ["bob"], ["bob"])]
+    assert asked(alice, seq) == [told(wire, seq, ["bob"], ["bob"])]
 
 
 def test_a_recipient_whose_lease_ended_comes_back_and_gets_and_says_the_rest(wire):
@@ -310,12 +344,10 @@ def test_a_recipient_whose_lease_ended_comes_back_and_gets_and_says_the_rest(wir
     wire.tick(seconds=LEASE_SECONDS + 1)
     bob = wire.connect("bob", after=taken, began=began)
     alice = wire.connect("alice")
-    assert asked(alice, taken, missed) == [Progress(taken, ["bob"], [])]
+    assert asked(alice, taken, missed) == [told(wire, taken, ["bob"], [])]
     bob.say(Mark(missed, taken))
-    assert {event.seq: (event.delivered, event.read) for event in alice.hear(Progress)} == {
-        taken: ([], ["bob"]),
-        missed: (["bob"], []),
-    }
+    news = sorted(alice.hear(Progress), key=lambda event: event.seq)
+    assert news == [told(wire, taken, [], ["bob"]), told(wire, missed, ["bob"], [])]
 
 
 def test_the_client_of_a_guest_says_it_again_after_the_brokers_crash(wire):
@@ -328,7 +360,7 @@ def test_the_client_of_a_guest_says_it_again_after_the_brokers_crash(wire):
     assert asked(alice, seq) == []
     bob = wire.connect("bob", after=seq, began=began)
     bob.say(Mark(seq, seq))
-    assert [(event.delivered, event.read) for event in alice.hear(Progress)] == [(["bob"], []), ([], ["bob"])]
+    assert alice.hear(Progress) == [told(wire, seq, ["bob"], []), told(wire, seq, [], ["bob"])]
 
 
 def test_a_guest_that_came_after_it_does_not_count_after_the_brokers_crash_either(wire):
@@ -359,15 +391,15 @@ def test_a_registered_recipient_who_is_away_is_remembered_and_told_of_when_back(
     if restart:
         wire.start()
     alice = wire.connect("alice")
-    known = [Progress(first, ["bob"], ["bob"]), Progress(second, ["bob"], []), Progress(third, ["bob"], [])]
+    known = [told(wire, first, ["bob"], ["bob"]), told(wire, second, ["bob"], []), told(wire, third, ["bob"], [])]
     if restart:  # the guest alice was released when she left: of what she said all is still hers
         assert alice.hear(Welcome)[0].nick == "alice"
     assert asked(alice, first, second, third) == known
     fourth = tracked(alice, Post(4, "@bob", "four"))
     bob = wire.connect("bob", device="another")
     bob.say(Mark(fourth, fourth))
-    assert alice.hear(Progress) == [Progress(fourth, ["bob"], ["bob"])]
-    assert asked(alice, second) == [Progress(second, ["bob"], [])]  # nobody showed it: the new device has not got it
+    assert alice.hear(Progress) == [told(wire, fourth, ["bob"], ["bob"])]
+    assert asked(alice, second) == [told(wire, second, ["bob"], [])]  # nobody showed it: the new device has not got it
 
 
 def test_what_a_guest_has_is_known_when_the_guest_is_gone(wire):
@@ -378,7 +410,7 @@ def test_what_a_guest_has_is_known_when_the_guest_is_gone(wire):
     wire.start()
     other = wire.connect("carol", nick="bob")
     other.say(Mark(wire.log.head, wire.log.head))
-    assert asked(wire.connect("alice"), direct, announced) == [Progress(direct, ["bob"], ["bob"])]
+    assert asked(wire.connect("alice"), direct, announced) == [told(wire, direct, ["bob"], ["bob"])]
 
 
 def test_a_guest_who_comes_again_counts_from_then_on(wire):
@@ -389,7 +421,7 @@ def test_a_guest_who_comes_again_counts_from_then_on(wire):
     bob = wire.connect("bob")
     last = said(alice, Announce(3, "*", "three"))
     bob.say(Mark(last))
-    assert asked(alice, between, last) == [Progress(last, ["bob"], [])]
+    assert asked(alice, between, last) == [told(wire, last, ["bob"], [])]
 
 
 def test_a_sender_that_was_away_asks_again(wire):
@@ -400,7 +432,7 @@ def test_a_sender_that_was_away_asks_again(wire):
     bob.say(Mark(seq))
     alice = wire.connect("alice")
     assert alice.hear(Progress) == []
-    assert asked(alice, seq) == [Progress(seq, ["bob"], [])]
+    assert asked(alice, seq) == [told(wire, seq, ["bob"], [])]
     alice.say(Bye())
     assert wire.core.receipts.find(seq) is None
 
@@ -413,7 +445,7 @@ def test_a_banned_recipient_is_still_one_who_had_it(wire):
     seq = tracked(alice, Post(1, "@bob", "hi"))
     bob.say(Mark(seq))
     alice.say(Ban(2, "bob"))
-    assert asked(alice, seq) == [Progress(seq, ["bob"], [])]
+    assert asked(alice, seq) == [told(wire, seq, ["bob"], [])]
 
 
 # --- questions and their limits --------------------------------------------------------------------------------------

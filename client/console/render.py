@@ -251,8 +251,8 @@ def progress(receipt: Receipt, *, short: bool = False) -> str:
         return f"announcement: {state}" if short else state
     if short:
         return f"announcement: delivered to {len(delivered)}, read by {len(read)}"
-    others = sorted(delivered - read)
-    told = [f"read by {_names(sorted(read))}"] * bool(read) + [f"delivered to {_names(others)}"] * bool(others)
+    readers, others = sorted(read.values()), sorted(nick for one, nick in delivered.items() if one not in read)
+    told = [f"read by {_names(readers)}"] * bool(read) + [f"delivered to {_names(others)}"] * bool(others)
     return ", ".join(told)
 
 

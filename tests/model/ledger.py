@@ -357,13 +357,16 @@ class Ledger:
         stored = next(self.between(event.seq - 1, event.seq), None)
         mine = stored is not None and stored.asked.key == process.device.key
         check(mine, f"{process.device.name} is told of {event.seq}, which is not its own")
-        process.told.setdefault(event.seq, set()).update(event.delivered)
-        for nick in (*event.delivered, *event.read):
-            had = [each for each in process.world.past if self.nicks[fold(nick)].had(each.device.key, -1)]
-            took = [each for each in had if each.took(event.seq) and self.may_see(each, stored)]
-            check(took, f"{event.seq} is said to be delivered to {nick}, and was not")
-            read = nick not in event.read or [each for each in took if (each.seen or 0) >= event.seq]
-            check(read, f"{event.seq} is said to be read by {nick}, and was not")
+        told = process.told.setdefault(event.seq, {})
+        for one in (*event.delivered, *event.read):
+            key = self.keys[one.person]
+            check(self.nicks[fold(one.nick)].had(key, -1), f"{one} never had that nick")
+            took = [each for each in process.world.past if each.device.key == key and each.took(event.seq)]
+            took = [each for each in took if self.may_see(each, stored)]
+            check(took, f"{event.seq} is said to be delivered to {one}, and was not")
+            read = one not in event.read or [each for each in took if (each.seen or 0) >= event.seq]
+            check(read, f"{event.seq} is said to be read by {one}, and was not")
+            told[one.person] = one.nick
 
     # --- what is answered --------------------------------------------------------------------------------------------
 

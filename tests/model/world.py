@@ -111,7 +111,7 @@ class Process:
         self.watched: list[Asked] = []  # and is asked
         self.seen = kept.cursor if kept else None  # all up to here was shown that is for us; None: not welcomed yet
         self.first = self.seen  # where its deliveries began
-        self.told: dict[int, set[str]] = {}  # sequence → who was delivered it, as the broker says
+        self.told: dict[int, dict[int, str]] = {}  # sequence → who was delivered it, as the broker says
         self.gaps: list[Gap] = []  # in the log, as it was told
         self.floor: int | None = None  # deliveries to a process without a cursor must begin no later than behind this
         self.met = 0  # the head when that began
