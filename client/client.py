@@ -324,8 +324,8 @@ class Client:
     def read_receipts(self) -> bool:
         """Whether senders are told what was shown to this person: a choice kept on disk, for all of the profile.
 
-        Turned off, nothing more is told, of nothing that is shown from then on; what was told stays told. Turned on
-        again, the next message that is shown stands for all before it.
+        Turned off, in any window, nothing more is told, not even of what was shown before and has not left yet; what
+        was told stays told. Turned on again, the next message that is shown stands for all before it.
         """
         return self._connection.tells_read
 

@@ -90,7 +90,16 @@ class Connection:
     def __init__(self, address: Address, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
         keeper = profile.keeper
         kept = keeper.kept if keeper else None
-        self.session = Session(nick, profile.device, self, receive=receive, quiet=quiet, kept=kept, token=address.token)
+        self.session = Session(
+            nick,
+            profile.device,
+            self,
+            receive=receive,
+            quiet=quiet,
+            kept=kept,
+            token=address.token,
+            tells_read=lambda: profile.tells_read,  # asked each time: any window of the profile may turn it off
+        )
         self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
         if keeper and keeper.problem:
             self.session.inbox.put_event(NotKept(keeper.problem))
@@ -185,7 +194,7 @@ class Connection:
     def mark_read(self, message: Message) -> None:
         """Everything up to this message was shown to the person."""
         with self._lock:
-            self.session.mark_read(message, tell=self._profile.tells_read)
+            self.session.mark_read(message)
             self._wake()
 
     @property

@@ -11,6 +11,7 @@ could move the cursor past those that were dropped.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Literal
 
 from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
@@ -24,8 +25,11 @@ from .read import read_message
 class Deliveries:
     """The position in the broker's log, and the inbox that is filled from there."""
 
-    def __init__(self, inbox: Inbox, *, wanted: bool, cursor: int | None = None) -> None:
+    def __init__(
+        self, inbox: Inbox, *, wanted: bool, cursor: int | None = None, tells_read: Callable[[], bool] = lambda: True
+    ) -> None:
         self.inbox = inbox
+        self._tells_read = tells_read
         self.wanted = wanted  # False: a client that only sends
         self.left = False  # a guest who said goodbye, and is not waiting for anything
         self._start = cursor
@@ -54,9 +58,13 @@ class Deliveries:
         return self._hold == "held" and self.inbox.half_empty
 
     def mark(self) -> list[Mark]:
-        """Tell the broker how far we have come."""
+        """Tell the broker how far we have come; what was read only if the person still wants that told."""
         self.unmarked = False
-        return [Mark(self.cursor, self.read)] if self.wanted and self.cursor else []
+        if not self.wanted or not self.cursor:
+            return []
+        if self.read and not self._tells_read():
+            self.read = 0
+        return [Mark(self.cursor, self.read)]
 
     @property
     def finished(self) -> int | None:
@@ -67,9 +75,9 @@ class Deliveries:
             return self._start
         return self.cursor if self.cursor is None or self.inbox.idle else self.inbox.finished
 
-    def shown(self, message: ShownMessage, nick: str, *, tell: bool) -> None:
-        """The person was shown everything up to this message; without `tell` the broker is not told, nor of others."""
-        if not tell:
+    def shown(self, message: ShownMessage, nick: str) -> None:
+        """The person was shown everything up to this message; whether that is told is asked again when it is."""
+        if not self._tells_read():
             self.read = 0
         elif message.seq > self.read:
             self.read = message.seq

@@ -46,7 +46,10 @@ class Profile:
     @property
     def tells_read(self) -> bool:
         """Whether the others may know what was shown to this person; kept for all windows and runs."""
-        return not self._silent.exists()
+        try:
+            return not self._silent.exists()
+        except OSError:  # nobody knows, so nothing is told
+            return False
 
     @tells_read.setter
     def tells_read(self, tell: bool) -> None:

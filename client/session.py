@@ -13,7 +13,7 @@ new connection when `stale` says why the present one is useless. Times are monot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from math import inf
 
@@ -98,6 +98,7 @@ class Session:
         quiet: bool = True,
         kept: Kept | None = None,  # by an earlier process; None: nothing is to be kept
         token: str = "",  # of the invite we came with
+        tells_read: Callable[[], bool] = lambda: True,  # whether the person wants told now what was shown
     ) -> None:
         self.nick = nick  # ours when UP, else the one we ask for
         self.rooms: list[str] = []
@@ -120,7 +121,8 @@ class Session:
         self._paused = -inf  # we were too fast: until then nothing is launched, and then what flies is sent again
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
-        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=kept.cursor if kept else None)
+        cursor = kept.cursor if kept else None
+        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=cursor, tells_read=tells_read)
         self._ready: list[AnyCommand] = []  # goes out next
         self._heard = self._said = self._pinged = self._marked = 0.0
         self._closing = inf  # when to stop waiting for answers
@@ -156,10 +158,10 @@ class Session:
             raise self.failure.with_traceback(None)
         self._tracking.watch(receipt)
 
-    def mark_read(self, message: model.Message, *, tell: bool) -> None:
-        """Everything up to this message was shown to the person; `tell` the broker so, or never speak of it again."""
+    def mark_read(self, message: model.Message) -> None:
+        """Everything up to this message was shown to the person."""
         self.inbox.finish(message.seq)
-        self._deliveries.shown(message, self.nick, tell=tell)
+        self._deliveries.shown(message, self.nick)
 
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""

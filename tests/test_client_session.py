@@ -398,7 +398,7 @@ def test_who_reads_ahead_says_what_was_shown() -> None:
     ahead = list(iter(wire.session.inbox.take_ahead, None))
     wire.wait(0)
     assert disk.cursor == 0
-    wire.session.mark_read(ahead[3], tell=True)  # type: ignore[arg-type]  # the first is Connected
+    wire.session.mark_read(ahead[3])  # type: ignore[arg-type]  # the first is Connected
     wire.wait(0)
     assert disk.cursor == 3
     wire.session.inbox.finish()
@@ -547,22 +547,25 @@ def test_what_has_no_readers_to_name_cannot_be_tracked(command: Post | Join) -> 
 
 
 def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
-    wire = Wire()
+    tells = True
+    wire = Wire(tells_read=lambda: tells)
     wire.up()
     wire.wait(1)
     wire.says(message(3), Announcement(5, 0, "bob", "*", "x", "", "low"), WireMessage(7, 0, "bob", "#general", "x"))
     shown = [item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)]
     wire.wait(0)
     assert wire.sent() == [Mark(7, 0)]
-    wire.session.mark_read(shown[1], tell=True)
+    wire.session.mark_read(shown[1])
     wire.wait(0.5)
     assert wire.sent() == [Mark(7, 5)]
-    wire.session.mark_read(shown[2], tell=True)  # nobody asks for who read what was said to a room
+    wire.session.mark_read(shown[2])  # nobody asks for who read what was said to a room
     wire.wait(0.5)
     assert wire.sent() == []
     wire.says(message(8))
     [more] = [item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)]
-    wire.session.mark_read(more, tell=False)
+    tells = False
+    wire.session.mark_read(more)
+    tells = True  # again: but not of what was shown meanwhile
     wire.wait(0.5)
     assert wire.sent() == [Mark(8, 0)]
     wire.cut()
@@ -570,6 +573,33 @@ def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
     wire.session.close(wire.now)
     wire.wait(0)
     assert wire.sent() == [Mark(8, 0), Bye()]
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_who_turns_it_off_before_it_has_left_is_not_betrayed(away: bool) -> None:
+    """Shown while it was on, in the moment before the mark or while the broker was away; turned off, by any window."""
+    tells = True
+    wire = Wire(tells_read=lambda: tells)
+    wire.up()
+    wire.wait(1)
+    wire.says(message(3))
+    shown = next(item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message))
+    wire.wait(0)
+    assert wire.sent() == [Mark(3, 0)]
+    if away:
+        wire.cut()
+    wire.session.mark_read(shown)
+    wire.wait(0)
+    tells = False
+    if away:
+        assert wire.up(after=3) == []
+    wire.wait(1)
+    assert [command for command in wire.sent() if isinstance(command, Mark)] == [Mark(3, 0)]
+    wire.wait(PING_SECONDS)
+    assert wire.sent()[0] == Mark(3, 0)
+    wire.session.close(wire.now)
+    wire.wait(0)
+    assert wire.sent() == [Mark(3, 0), Bye()]
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

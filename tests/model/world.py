@@ -201,7 +201,7 @@ class Process:
                 ledger.caught_up(self, self.session._deliveries.cursor)
                 break
             ledger.shown(self, message)
-            self.session.mark_read(message, tell=True)
+            self.session.mark_read(message)
         inbox._events.clear()
 
     def hang_up(self, why: str) -> None:
