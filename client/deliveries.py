@@ -124,9 +124,9 @@ class Deliveries:
         """Go on behind what is no longer kept, and tell the user so."""
         if self._dropping or not self.wanted or self.cursor is None or event.until <= self.cursor:
             return
+        self.inbox.put_event(event)  # first: the reader is not done with what comes now
         self.cursor = self.began = event.until
         self.inbox.reach(event.until)
-        self.inbox.put_event(event)
 
     def pong(self, event: Pong) -> list[Ping]:
         """All deliveries up to `event.head` came before this."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from client import inbox as inbox_module
 from client.inbox import Inbox
-from client.model import Disconnected, Message
+from client.model import ClientEvent, Disconnected, Message
 from client.receipt import Receipt
 from messages import PING_SECONDS, Accepted, Announcement, AnyEvent, Feed, Gap, Mark, Ping, Pong, Post, Presence
 from tests.client_wire import Disk, Wire, message, posts, welcome
@@ -148,6 +148,77 @@ def test_unread_events_are_kept_up_to_a_bound_the_newest_first_of_all(monkeypatc
         inbox.put_event(Disconnected(str(number)))
     taken = list(iter(inbox.take_event, None))
     assert (len(taken), taken[0], taken[-1]) == (1000, Disconnected("5"), Disconnected("1004"))
+
+
+def test_a_gap_is_not_pushed_out_by_what_goes_on_around_and_keeps_its_place() -> None:
+    wire = Wire()
+    wire.up(after=7)
+    wire.events()
+    before, after = Presence("bob", "joined"), [Presence("bob", "left")] * (inbox_module.EVENTS - 1)
+    gap = Gap(8, 50, 1000)
+    wire.says(message(8), before, gap, *after, message(51))
+    taken = [item.seq if isinstance(item, Message) else item for item in iter(wire.session.inbox.take, None)]
+    assert taken == [8, before, gap, *after, 51]
+    wire.says(Gap(51, 60, 1000), *after, *after)
+    assert next(iter(wire.session.inbox.take_event, None)) == Gap(51, 60, 1000)
+
+
+@pytest.mark.parametrize("take", [Inbox.take, Inbox.take_ahead])
+def test_a_process_that_dies_before_it_has_shown_a_gap_is_told_of_it_again(
+    take: Callable[[Inbox], Message | ClientEvent | None],
+) -> None:
+    """What is kept goes behind a gap only when the gap was handed out, and all before it is done with."""
+    disk = Disk()
+    wire = Wire(disk)
+    inbox = wire.session.inbox
+    wire.up(after=7)
+    assert [take(inbox), take(inbox)] == [wire.session.welcome, None]
+    wire.says(message(8))
+    shown = take(inbox)
+    assert isinstance(shown, Message)
+    wire.says(Gap(8, 50, 1000))
+    wire.session.mark_read(shown)
+    wire.says(Pong(0, 60))
+    assert disk.cursor == 8
+    wire.says(message(61))
+    assert take(inbox) == Gap(8, 50, 1000)
+    wire.save()
+    assert disk.cursor == 50
+    last = take(inbox)
+    assert isinstance(last, Message)
+    wire.session.mark_read(last)
+    wire.says(Gap(61, 70, 1000))
+    wire.save()
+    assert disk.cursor == 61
+    wire.start()
+    assert wire.connect().after == 61, "so the broker tells of the gap again"
+
+
+def test_a_gap_that_is_handed_out_ahead_waits_for_what_is_shown_before_it() -> None:
+    disk = Disk()
+    wire = Wire(disk)
+    inbox = wire.session.inbox
+    wire.up(after=7)
+    wire.says(message(8), Gap(8, 50, 1000))
+    _, shown, gap = iter(inbox.take_ahead, None)
+    assert isinstance(shown, Message)
+    assert gap == Gap(8, 50, 1000)
+    wire.says(message(51))
+    assert disk.cursor == 7
+    wire.session.mark_read(shown)
+    wire.save()
+    assert disk.cursor == 50
+
+
+def test_who_reads_messages_alone_goes_on_behind_a_gap() -> None:
+    disk = Disk()
+    wire = Wire(disk)
+    wire.up(after=7)
+    wire.says(message(8), Gap(8, 50, 1000), message(51))
+    assert wire.bodies() == ["m8", "m51"]
+    wire.save()
+    assert disk.cursor == 51
+    assert Gap(8, 50, 1000) in wire.events()
 
 
 def test_a_reader_that_falls_behind_holds_the_broker_back_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,8 @@ class Process:
                 break
             ledger.shown(self, message)
             self.session.mark_read(message)
-        inbox._events.clear()
+        for _ in iter(inbox.take_event, None):
+            pass
 
     def hang_up(self, why: str) -> None:
         """The client lets go of its line."""
