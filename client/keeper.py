@@ -1,14 +1,21 @@
 """What becomes of a keeping slot's file over its life: opened, written, and put aside when it is of no more use.
 
+A file that the disk, or a lock, keeps from being used at the start stays for the next one, and this process is another
+device: the numbers of the slot's are promised to what lies there.
+
 Never raises: a client whose disk fails goes on in memory, and its person is told with a sentence. Knows no session.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .outbox import Kept
-from .store import Store, StoreError, put_aside
+from .store import Damaged, Store, StoreError, put_aside
+
+LATER = "It stays where it is, and what was not sent before goes out when a later start can use it."
+MEMORY = "What you send is kept in memory only, until the broker has it."
 
 
 class Keeper:
@@ -20,15 +27,18 @@ class Keeper:
         self._path = path
         self._store: Store | None = None
         try:
-            self._store = Store(path, device, broker)
+            self._store = self._open(device, broker)
         except StoreError as error:
-            self.problem = self._give_up(error, "What was not sent before lies in it, and does not go out by itself.")
-            try:
-                self._store = Store(path, device, broker)
-            except StoreError:
-                self.problem += " What you send is kept in memory only, until the broker has it."
-        self.device = self._store.device if self._store else device
+            self.problem = f"{self.problem or f'{error}. {LATER}'} {MEMORY}"
+        self.device = self._store.device if self._store else os.urandom(16)
         self.kept = self._store.kept if self._store else None  # None: nothing can be kept
+
+    def _open(self, device: bytes, broker: bytes) -> Store:
+        try:
+            return Store(self._path, device, broker)
+        except Damaged as error:
+            self.problem = self._give_up(error, "What was not sent before lies in it, and does not go out by itself.")
+            return Store(self._path, device, broker)
 
     def save(self, kept: Kept) -> str:
         """Write a batch of changes; returns why nothing is kept from now on, a sentence, else nothing."""
@@ -38,7 +48,7 @@ class Keeper:
             self._store.save(kept)
         except StoreError as error:
             self.close()
-            return self._give_up(error, "What you send is kept in memory only, until the broker has it.")
+            return self._give_up(error, MEMORY)
         return ""
 
     def _give_up(self, error: StoreError, then: str) -> str:

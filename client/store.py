@@ -9,7 +9,8 @@ One SQLite file for a device slot, written by the process that holds the slot, o
 A text is synced to the disk before it leaves: whatever dies then, this process or the machine, it goes out once more
 under the number it had. That something was answered or read is not synced: at the worst it is asked or shown again.
 
-A file that cannot be used any more is put aside, never deleted and never used again: its numbers would be out of date.
+A file that is damaged, or out of date since it could not be written, is put aside, never deleted and never used again:
+its numbers would be wrong. One that only cannot be used at the moment is left where it is, for the next run.
 Knows files and commands, no session and no network.
 """
 
@@ -37,7 +38,11 @@ CREATE TABLE unanswered (
 
 
 class StoreError(Exception):
-    """The file is of no more use; the text says why, as the first half of a sentence."""
+    """The file cannot be used now; the text says why, as the first half of a sentence."""
+
+
+class Damaged(StoreError):
+    """The file is of no more use: what it holds, this confab cannot read."""
 
 
 class Store:
@@ -56,12 +61,10 @@ class Store:
         try:
             self.device = self._prepare(device)
             self.kept = self._load()
-        except (sqlite3.Error, DecodeError) as error:
+        except (sqlite3.Error, DecodeError, StoreError) as error:
             self._db.close()
-            raise StoreError(f"{path} cannot be used ({_reason(error)})") from error
-        except StoreError:
-            self._db.close()
-            raise
+            text = str(error) if isinstance(error, StoreError) else f"{path} cannot be used ({_reason(error)})"
+            raise (Damaged if _tells_damage(error) and _is_readable(path) else StoreError)(text) from error
 
     def _prepare(self, device: bytes) -> bytes:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
@@ -69,7 +72,7 @@ class Store:
             raise StoreError(f"{self._path} was written by a newer confab")
         [health] = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
-            raise StoreError(f"{self._path} is damaged ({health})")
+            raise StoreError(f"{self._path} is damaged or cannot be read ({health})")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         if version == 0:
@@ -150,6 +153,26 @@ def look(path: Path, broker: bytes) -> Kept:
         found = db.execute("SELECT seq FROM cursor WHERE broker = ?", (broker,)).fetchone()
         return Kept([Row(place, number, None) for place, number in places], found[0] if found else None)
     return Kept([], None)
+
+
+def _tells_damage(error: Exception) -> bool:
+    """Whether it is the content that is wrong, and not the disk that is full or fails, or a lock."""
+    if not isinstance(error, sqlite3.Error):
+        return True
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: other tables
+    return (code & 0xFF) in damage
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether the disk gives the content: SQLite calls it malformed, too, when it does not."""
+    try:
+        for each in (path, path.with_name(path.name + "-wal")):
+            if each.exists():
+                each.read_bytes()
+    except OSError:
+        return False
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import stat
 from pathlib import Path
@@ -99,6 +100,68 @@ def test_a_full_disk_is_said_once_and_nothing_old_is_left_to_be_sent_again(path:
     assert "in memory only" in problem
     assert keeper.save(Kept(TEXTS, 3)) == ""
     assert Keeper(path, DEVICE, BROKER).kept == Kept([], None)
+
+
+def trouble(monkeypatch: pytest.MonkeyPatch, query: str, error: sqlite3.Error) -> None:
+    """SQLite fails at this statement, whichever file it is about."""
+
+    class Failing(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+            if sql.startswith(query):
+                raise error
+            return super().execute(sql, *values)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, **kwargs, factory=Failing))
+
+
+def failure(kind: type[sqlite3.Error], code: int) -> sqlite3.Error:
+    error = kind("it failed")
+    error.sqlite_errorcode = code
+    return error
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_BUSY])
+@pytest.mark.parametrize("query", ["PRAGMA user_version", "PRAGMA journal_mode", "SELECT place"])
+def test_trouble_that_may_pass_leaves_the_file_for_the_next_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch, query: str, code: int
+) -> None:
+    """A full or failing disk, or a lock, when the console starts: this run is another device and keeps nothing."""
+    store = Store(path, DEVICE, BROKER)
+    store.save(Kept(TEXTS, 70))
+    store.close()
+    with monkeypatch.context() as patch:
+        trouble(patch, query, failure(sqlite3.OperationalError, code))
+        keeper = Keeper(path, DEVICE, BROKER)
+        assert keeper.kept is None
+        assert keeper.device != DEVICE, "the file's numbers are promised to what lies in it"
+        assert "it failed" in keeper.problem
+        assert "goes out when a later start can use it. What you send is kept in memory only" in keeper.problem
+        assert keeper.save(Kept(TEXTS[:1], 71)) == ""
+        keeper.close()
+    later = Keeper(path, DEVICE, BROKER)
+    assert (later.problem, later.kept, later.device) == ("", Kept(TEXTS, 70), DEVICE)
+    later.close()
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_looks_malformed_is_damage_only_if_the_disk_gives_all_of_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """SQLite reports a page that the disk does not give as a malformed file."""
+    Store(path, DEVICE, BROKER).close()
+
+    def refuse(_: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        trouble(patch, "PRAGMA quick_check", failure(sqlite3.DatabaseError, sqlite3.SQLITE_CORRUPT))
+        if not readable:
+            patch.setattr(Path, "read_bytes", refuse)
+        keeper = Keeper(path, DEVICE, BROKER)
+        assert (path.with_name("window-0.aside-1.db").exists(), path.exists()) == (readable, True)
+        assert ("It stays where it is" in keeper.problem) is not readable
+        keeper.close()
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_kept(
