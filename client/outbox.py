@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from messages import RETRY_WINDOW, Announce, Down, Event, Invite, Kick, Post, Track
@@ -21,6 +22,8 @@ from .receipt import Desk, Numbered, Receipt
 
 LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
+AGAIN_SECONDS = 5.0  # until a text is sent again of which the broker could not read whether it has it
+TRIES = 12  # of that on one connection
 UNREPEATABLE = (Down, Invite, Kick, Track)
 """The broker cannot know a retry: one would end the next broker, or session, or make a second token. What a Track asked
 for was for the connection that broke; it is asked anew."""
@@ -52,6 +55,10 @@ class Outbox:
         self.keeping = kept is not None  # False: nothing is written down
         self._cursor = kept.cursor if kept else None  # as it was written last
         self._place = 0  # of the text that was kept last
+        self._tries: dict[int, int] = {}  # texts the broker knows nothing of: how often it said so on this connection
+        self._again: list[int] = []  # and which of them are to be sent again
+        self.again_at = inf  # and when
+        self._paused = False  # until then nothing is launched, and then all that flies is sent again: we were too fast
         self._changed: dict[Receipt, int | None] = {}  # kept texts → their number, 0 without one, None when answered
 
     def __len__(self) -> int:
@@ -110,10 +117,12 @@ class Outbox:
         for receipt in (*self.flying.values(), *self.waiting):
             receipt.place = 0
 
-    def launch(self) -> list[Numbered]:
-        """Number as many waiting commands as the window has room for, and return them to be sent."""
+    def launch(self, now: float) -> list[Numbered]:
+        """Number as many waiting commands as the window has room for, and return them and what is sent again by now."""
         waiting, flying, number = self.waiting, self.flying, self._next
-        launched: list[Numbered] = []
+        if self._paused and now < self.again_at:
+            return []
+        launched = self._sent_again() if now >= self.again_at else []
         for _ in range(min(WINDOW - len(flying), len(waiting))):
             receipt = waiting.popleft()
             receipt.command.number = number
@@ -139,11 +148,36 @@ class Outbox:
             self._changed |= {receipt: 0 for receipt in again if receipt.place}
             self.waiting.extendleft(reversed([*rejoin, *again]))
         self._next = max(self._next, last_number + 1)
-        return self.unanswered()
-
-    def unanswered(self) -> list[Numbered]:
-        """What was sent and has no answer, in order."""
+        self._tries, self._again, self.again_at, self._paused = {}, [], inf, False
         return [receipt.command for receipt in self.flying.values()]
+
+    def unknown(self, number: int, why: str, now: float) -> bool:
+        """The broker cannot read whether it has a text: that flies on, and is sent again unless it was too often.
+
+        False when it is no text.
+        """
+        receipt = self.flying.get(number)
+        if receipt is None or not isinstance(receipt.command, Post | Announce):
+            return False
+        self._tries[number] = self._tries.get(number, 0) + 1
+        if self._tries[number] < TRIES:
+            self._again.append(number)
+            self.again_at = min(self.again_at, now + AGAIN_SECONDS)
+        else:
+            self.answered(number, Unreachable(f"{why} So it is not known whether this was accepted."))
+        return True
+
+    def pause(self, until: float) -> bool:
+        """The broker takes nothing more before then; returns whether that is news."""
+        news = not self._paused
+        self.again_at = until if news else max(until, self.again_at)
+        self._paused = True
+        return news
+
+    def _sent_again(self) -> list[Numbered]:
+        numbers = sorted(self.flying if self._paused else self._again)
+        self._again, self.again_at, self._paused = [], inf, False
+        return [self.flying[number].command for number in numbers if number in self.flying]
 
     def accepted(self, number: int, seq: int, count: int) -> None:
         """Answer `count` commands from `number` on with the sequences from `seq` on."""
@@ -157,12 +191,15 @@ class Outbox:
                     self._changed[receipt] = None
 
     def answered(self, number: int, answer: int | Event | ClientError) -> None:
-        """Answer one command; an answer to nothing we know is an echo of a retry and means nothing."""
+        """Answer one command; an answer to nothing we know is an echo of a retry and means nothing.
+
+        A text of which nothing is known stays kept, for the next process.
+        """
         receipt = self.flying.pop(number, None)
         if receipt is not None:
             receipt.answer = answer
             self._units -= receipt.units
-            if receipt.place:
+            if receipt.place and not isinstance(answer, Unreachable):
                 self._changed[receipt] = None
 
     def give_up_unrepeatable(self) -> None:

@@ -118,7 +118,6 @@ class Session:
         self._desk = desk
         self._quiet = quiet
         self._token = token
-        self._paused = -inf  # we were too fast: until then nothing is launched, and then what flies is sent again
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
         cursor = kept.cursor if kept else None
@@ -189,7 +188,6 @@ class Session:
             self._attempt = 0
             self.inbox.put_event(model.Disconnected(why))
         self.state, self.why, self.stale = State.OFFLINE, why, ""
-        self._paused = -inf
         self._ready.clear()
         self.outbox.give_up_unrepeatable()
         self._attempt += 1
@@ -200,8 +198,7 @@ class Session:
         if self._closing < inf and self._may_end(now):
             self._end()
         if self.state is State.UP:
-            resuming = self._paused if self._paused > -inf else inf
-            return min(self._keep_alive(now), self._mark(now), resuming, self._closing)
+            return min(self._keep_alive(now), self._mark(now), self.outbox.again_at, self._closing)
         if self.state in (State.GREETING, State.REFUSED):
             if now >= self._heard + SILENCE_SECONDS:
                 self.stale = SILENT
@@ -214,11 +211,7 @@ class Session:
             self._ready += self._deliveries.go_on()
             for question in self._tracking.questions():
                 self.outbox.add(question, anyway=True)
-            if self._paused <= now:
-                if self._paused > -inf:
-                    self._paused = -inf
-                    self._ready += self.outbox.unanswered()
-                self._ready += self.outbox.launch()
+            self._ready += self.outbox.launch(now)
         ready, self._ready = self._ready, []
         if ready:
             self._said = now
@@ -306,12 +299,11 @@ class Session:
         elif event.number == 0 and self.state is State.GREETING:
             self._greeting_refused(event)
         elif event.code == Code.TOO_FAST and event.number in self.outbox.flying:
-            if self._paused == -inf:
+            if self.outbox.pause(now + event.again):
                 self.inbox.put_event(model.Slowed(event.again))
-            self._paused = max(self._paused, now + event.again)
         elif event.code == Code.HELLO_FIRST:
             self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
-        else:
+        elif not (event.code == Code.NOT_READ and self.outbox.unknown(event.number, event.text, self._heard)):
             self.outbox.answered(event.number, errors.Rejected(event.code, event.text))
 
     def _greeting_refused(self, event: Rejected) -> None:

@@ -22,7 +22,7 @@ from client.model import (
     ServerClosed,
     ServerClosing,
 )
-from client.outbox import WINDOW
+from client.outbox import AGAIN_SECONDS, TRIES, WINDOW
 from client.session import State
 from messages import (
     BATCH_COMMANDS,
@@ -42,6 +42,7 @@ from messages import (
     Done,
     Down,
     Hello,
+    History,
     Join,
     Kick,
     Leave,
@@ -450,6 +451,53 @@ def test_what_was_missed_is_counted_by_asking_until_all_has_come() -> None:
     wire.says(message(8), Pong(ping.token, 7), Pong(again.token, 9))
     assert not [command for command in wire.sent() if isinstance(command, Ping)]
     assert wire.events()[1:] == [CaughtUp(2)]
+
+
+def test_a_retry_of_which_the_broker_cannot_read_whether_it_has_it_is_tried_again_and_stays_kept() -> None:
+    wire, disk = keeping()
+    wire.up()
+    [a, b] = wire.submit(*posts("a", "b"))
+    assert said(wire.sent()) == [(1, "a"), (2, "b")]
+    wire.cut()
+    assert said(wire.up(last_number=2)) == [(1, "a"), (2, "b")]
+    wire.says(Accepted(1, 7), WireRejected(2, Code.NOT_READ, "The log cannot be read."))
+    assert (a.done, b.done, disk.texts) == (True, False, [(2, "b")])
+    wire.wait(AGAIN_SECONDS - 1)
+    assert wire.sent() == []
+    wire.wait(1)
+    assert said(wire.sent()) == [(2, "b")]
+    wire.says(WireRejected(2, Code.NOT_READ, "The log cannot be read."))
+    wire.cut()
+    assert said(wire.up(last_number=2)) == [(2, "b")]
+    wire.wait(AGAIN_SECONDS)
+    assert not [command for command in wire.sent() if isinstance(command, Post)]
+    wire.says(Accepted(2, 8))
+    assert (b.answer, disk.texts) == (8, [])
+
+
+def test_it_is_not_tried_for_ever_and_the_next_process_tries_once_more() -> None:
+    wire, _ = keeping()
+    wire.up()
+    [receipt] = wire.submit(*posts("a"))
+    sent = len(wire.sent())
+    while not receipt.done:
+        wire.says(WireRejected(1, Code.NOT_READ, "The log cannot be read."))
+        wire.wait(AGAIN_SECONDS)
+        sent += len([command for command in wire.sent() if isinstance(command, Post)])
+    assert sent == TRIES
+    assert str(receipt.answer) == "The log cannot be read. So it is not known whether this was accepted."
+    assert isinstance(receipt.answer, Unreachable)
+    wire.start()
+    assert said(wire.up(last_number=1)) == [(1, "a")]
+
+
+def test_a_question_that_cannot_be_read_is_refused_at_once() -> None:
+    wire = Wire()
+    wire.up()
+    [receipt] = wire.submit(History(1, "*", 5))
+    wire.sent()
+    wire.says(WireRejected(1, Code.NOT_READ, "The log cannot be read."))
+    assert isinstance(receipt.answer, Rejected)
 
 
 def test_without_a_disk_nothing_more_is_kept_and_all_goes_on() -> None:
