@@ -18,7 +18,7 @@ from messages import (
 )
 
 from .client import Client
-from .errors import Broken, ClientError, Closed, NotConfigured, OutboxFull, Rejected, Unreachable
+from .errors import Broken, ClientError, Closed, NotConfigured, NotReached, OutboxFull, Rejected, Unreachable
 from .model import (
     CaughtUp,
     ClientEvent,
@@ -58,6 +58,7 @@ __all__ = [
     "Moderated",
     "NotConfigured",
     "NotKept",
+    "NotReached",
     "OutboxFull",
     "Page",
     "Person",

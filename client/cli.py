@@ -10,14 +10,15 @@ from typing import NoReturn
 
 from messages import MessageError, harmless
 
-from .errors import ClientError, Rejected
+from .errors import ClientError, NotReached, Rejected
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, exit_code
 from .subcommands import COMMANDS, UsageError
 from .version import __version__
 
 EPILOG = """\
 exit codes: 0 accepted, 1 rejected, 2 usage, 3 nobody there to take it, 4 broker unreachable, 5 timed out,
-6 not allowed. TARGET is @nick (or nick), '#room' or all; quote what your shell would read itself.
+6 not allowed, 7 accepted, but not as far as --wait asked.
+TARGET is @nick (or nick), '#room' or all; quote what your shell would read itself.
 Text comes from the arguments, or from standard input when there is none and that is a pipe or a file.
 """
 
@@ -62,6 +63,8 @@ def _code(error: Exception) -> str:
     match error:
         case Rejected(code=code):
             return code
+        case NotReached():
+            return "not_reached"
         case TimeoutError():
             return "timeout"
     return type(error).__name__.lower()

@@ -30,7 +30,7 @@ from messages import (
     encode_commands,
 )
 
-from .errors import Broken, ClientError, Unreachable
+from .errors import Broken, ClientError, NotReached, Unreachable
 from .inbox import Inbox
 from .link import Link
 from .model import Connected, Message, NotKept
@@ -77,11 +77,14 @@ def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
         yield from _split(commands[start : start + some])
 
 
-def _shortfall(seq: int, state: Awaited, by: int, people: list[str]) -> str:
-    """What to say when too few people have an accepted message in time."""
+def _shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: ClientError | None) -> str:
+    """What to say when too few people have an accepted message in time, or nobody will tell."""
+    accepted = f"It is accepted as number {seq}" if seq else "It is accepted"
+    if problem is not None:
+        return f"{accepted}, but who has it cannot be told: {problem}"
     how = "read by" if state == "read" else "delivered to"
     found = f"only {len(people)} of {by} in time: {', '.join(people)}" if people else "nobody in time"
-    return f"It is accepted as number {seq}, but {how} {found}."
+    return f"{accepted}, but {how} {found}."
 
 
 class Connection:
@@ -181,9 +184,7 @@ class Connection:
             if len(people()) >= by:
                 return receipt.seq
             problem = receipt.untracked or self.session.failure
-        if problem is not None:
-            raise problem.with_traceback(None)
-        raise TimeoutError(_shortfall(receipt.seq, state, by, sorted(people().values())))
+        raise NotReached(_shortfall(receipt.seq, state, by, sorted(people().values()), problem)) from problem
 
     def track(self, receipt: Receipt) -> None:
         """Ask who has a message, as soon as it is accepted."""

@@ -3,6 +3,7 @@
     ClientError
     ├── Rejected       the broker refused (or surely would): `code` says why, trying again alone will not help
     ├── Unreachable    no broker answered; trying again later may help
+    ├── NotReached     accepted, but not known to have come as far as was waited for; also a TimeoutError
     ├── OutboxFull     too much is unanswered already; wait for receipts, then send again
     ├── NotConfigured  this machine lacks an address, a key or a usable folder: to be mended before anything else
     ├── Closed         the client was closed, by its own user
@@ -33,6 +34,10 @@ class Rejected(ClientError):
 
 class Unreachable(ClientError):
     """No broker answered in time."""
+
+
+class NotReached(ClientError, TimeoutError):
+    """The message is accepted; that as many people have it as were waited for is not known, in time or ever."""
 
 
 class OutboxFull(ClientError):

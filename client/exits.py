@@ -6,7 +6,7 @@ import os
 
 from messages import Code, MessageError
 
-from .errors import NotConfigured, Rejected, Unreachable
+from .errors import NotConfigured, NotReached, Rejected, Unreachable
 
 ACCEPTED = 0
 REJECTED = 1  # also anything unforeseen
@@ -15,6 +15,7 @@ NOBODY = 3  # nobody there to take it
 UNREACHABLE = 4
 TIMED_OUT = 5
 NOT_ALLOWED = 6
+NOT_REACHED = 7  # accepted, but not as far as was waited for: not to be sent again
 INTERRUPTED = 130  # as shells report Ctrl-C
 
 _BY_CODE: dict[str, int] = {
@@ -42,6 +43,8 @@ def exit_code(error: BaseException) -> int:
             return _BY_CODE.get(code, REJECTED)
         case Unreachable() | NotConfigured():
             return UNREACHABLE
+        case NotReached():
+            return NOT_REACHED
         case TimeoutError():
             return TIMED_OUT
         case MessageError():

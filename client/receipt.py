@@ -155,8 +155,9 @@ class Receipt:
         """Return the sequence under which the command was accepted (0 when it writes nothing to the log).
 
         With state="delivered" or "read" wait until the clients of at least `by` people took the message, or until that
-        many were shown it; of a direct message that is one. Raises TimeoutError when they were fewer after `timeout`
-        seconds, although it is accepted, and ClientError at once for what cannot be tracked.
+        many were shown it; of a direct message that is one. Raises NotReached, a TimeoutError, when it is accepted but
+        they were fewer after `timeout` seconds, or at once when that will never be told. Raises ClientError, which says
+        nothing of whether it is accepted, for what cannot be tracked at all.
 
         Raises Rejected; TimeoutError after `timeout` seconds; Unreachable instead of it when no connection is up by
         then; Closed when the client was closed first. While the broker refuses the nick it raises that Rejected at

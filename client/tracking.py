@@ -13,7 +13,7 @@ from .inbox import Inbox
 from .model import Reached
 from .receipt import Desk, Numbered, Receipt
 
-PLACE_UNKNOWN = "It is accepted, but the broker does not know any more as which number, and cannot tell who has it."
+PLACE_UNKNOWN = "The broker does not know any more as which number."
 
 
 class Tracking:

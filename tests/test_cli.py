@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from client import cli, subcommands
-from client.errors import ClientError, NotConfigured, Unreachable
+from client.errors import ClientError, NotConfigured, NotReached, Unreachable
 from client.model import Connected, Disconnected, Dismissed, Page
 from client.targets import default_nick, read_target
 from messages import BODY_BYTES, Code, InvalidName, check_nick
@@ -172,6 +172,7 @@ def test_options_reach_the_client(shell: Shell) -> None:
         (refused(Code.NOT_ALLOWED, "Admins only."), 6),
         (refused(Code.BANNED, "Banned."), 6),
         (refused(Code.KICKED, "Kicked."), 6),
+        (NotReached("It is accepted as number 3, but read by nobody in time."), 7),
     ],
 )
 def test_each_refusal_has_its_exit_code_and_one_sentence(shell: Shell, error: ClientError, status: int) -> None:

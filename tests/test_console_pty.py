@@ -229,7 +229,7 @@ def test_a_script_waits_until_so_many_people_were_shown_it(chat: Chat, tmp_path:
             "read": ["bob", "carol"],
         }
         more = confab(*script, "1", "--wait", "read:3", home=tmp_path)
-        assert more.returncode == 5
+        assert more.returncode == 7
         assert "It is accepted as number" in more.stderr
         assert "read by only 2 of 3 in time: bob, carol." in more.stderr
 
@@ -242,7 +242,7 @@ def test_a_person_sees_who_read_it_and_may_read_unseen(chat: Chat, tmp_path: Pat
         alice.type("/msg bob again").sees("@bob: delivered")
         script = ("send", "bob", "third", "--as", "ci", "--timeout", "1", "--wait")
         unseen = confab(*script, "read", home=tmp_path)
-        assert (unseen.returncode, "read by nobody in time" in unseen.stderr) == (5, True)
+        assert (unseen.returncode, "read by nobody in time" in unseen.stderr) == (7, True)
         assert confab(*script, "delivered", home=tmp_path).returncode == 0
         bob.type("/quit").ends()
         bob = chat("bob", home=tmp_path).type("/receipts").sees("Nobody learns what you have read")

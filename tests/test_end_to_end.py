@@ -127,6 +127,8 @@ def test_every_exit_code_of_the_shell_commands(broker: BrokerProcess, tmp_path: 
     assert confab("send", "#no room", "hi", "--as", "ci", home=home).returncode == 2
     assert confab("dance", home=home).returncode == 2
     assert confab("send", "@nobody", "hi", "--as", "ci", home=home).returncode == 3
+    unheard = ("--wait", "delivered", "--timeout", "0.5")
+    assert confab("announce", "hi", "--as", "ci", *unheard, home=home).returncode == 7
     nowhere = ("--broker", "tcp://127.0.0.1:9", "--timeout", "0.3")
     assert confab("send", "*", "hi", "--as", "ci", *nowhere, home=home).returncode == 4
     with Client("root", home=home) as root, Client("mallory", home=home) as mallory:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, Closed, NotConfigured, Rejected, Unreachable
+from client import Client, Closed, NotConfigured, NotReached, Rejected, Unreachable
 from client.receipt import Receipt
-from messages import BODY_BYTES, Address, Code, Dismissed, Hello, InvalidName, Post
+from messages import BODY_BYTES, Address, AnyEvent, Code, Dismissed, Hello, InvalidName, Post, Track
 from messages import Rejected as WireRejected
 from tests.fake_router import FakeRouter
 
@@ -95,6 +95,29 @@ def test_a_dismissal_ends_every_wait(router: FakeRouter, tmp_path: Path) -> None
         for use in (client.wait_connected, client.who, lambda: client.send("@bob", "x"), lambda: [*client.messages()]):
             with pytest.raises(Rejected, match="Kicked"):
                 use()
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ([], "It is accepted as number 1, but delivered to nobody in time."),
+        ([WireRejected(2, Code.NOT_TRACKED, "Cut.")], "as number 1, but who has it cannot be told: Cut."),
+        ([Dismissed(Code.KICKED, "Kicked.")], "as number 1, but who has it cannot be told: Kicked."),
+    ],
+)
+def test_what_is_accepted_is_never_called_refused_when_it_does_not_come_as_far_as_was_waited_for(
+    router: FakeRouter, tmp_path: Path, told: list[AnyEvent], text: str
+) -> None:
+    """A script that took it for refused or unanswered would say it a second time."""
+    router.answer = lambda command: told if isinstance(command, Track) else router.polite(command)
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+        receipt = client.send("@bob", "hi")
+        with pytest.raises(NotReached) as caught:
+            receipt.wait(5 if told else 0.5, state="delivered")
+        assert text in str(caught.value)
+        assert isinstance(caught.value, TimeoutError)
+        assert receipt.seq == 1
 
 
 def test_what_cannot_be_sent_is_refused_before_it_is(tmp_path: Path) -> None:
