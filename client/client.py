@@ -90,6 +90,9 @@ class Client:
     messages were read, kept on disk. The next such client of this profile sends the one again, stored once however
     this process ended, and goes on reading behind the other. A message counts as read when the next one is asked for.
     A script should not use it: what its receipt called failed would go out with the next run.
+
+    Without `keep`, what has come and was not read yet is gone when the process dies or the client is closed: the broker
+    takes it as delivered, and with `quiet=False` the next client of a registered account goes on behind it.
     """
 
     def __init__(
