@@ -100,11 +100,13 @@ from .limits import (
     HISTORY_BYTES,
     HISTORY_PAGE,
     LEASE_SECONDS,
+    NICK_BYTES,
     NICK_LENGTH,
     PING_SECONDS,
     PROTOCOL,
     REASON_BYTES,
     RETRY_WINDOW,
+    ROOM_BYTES,
     ROOM_LENGTH,
     SILENCE_SECONDS,
     TITLE_BYTES,
@@ -112,7 +114,7 @@ from .limits import (
     TRACK_SEQS,
     TRACKED,
 )
-from .names import EVERYONE, GENERAL, check_nick, check_room, check_target, check_topic, fold
+from .names import EVERYONE, GENERAL, check_nick, check_room, check_target, check_topic, fold, skeletons
 from .roles import ROLES, Role, rank
 from .text import harmless
 
@@ -178,6 +180,7 @@ __all__ = [
     "MessageError",
     "Moderated",
     "Mute",
+    "NICK_BYTES",
     "NICK_LENGTH",
     "PING_SECONDS",
     "PROTOCOL",
@@ -188,11 +191,12 @@ __all__ = [
     "Presence",
     "Priority",
     "Progress",
-    "Recipient",
     "REASON_BYTES",
     "RETRY_WINDOW",
     "ROLES",
+    "ROOM_BYTES",
     "ROOM_LENGTH",
+    "Recipient",
     "Register",
     "Rejected",
     "Rename",
@@ -237,5 +241,6 @@ __all__ = [
     "parse_address",
     "parse_key",
     "rank",
+    "skeletons",
     "version_refusal",
 ]

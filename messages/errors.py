@@ -2,7 +2,7 @@
 
     MessageError(ValueError)
     ├── DecodeError    bytes that are not a batch at all
-    ├── InvalidName    a nick, room or target outside the grammar
+    ├── InvalidName    a nick, room, target or topic outside the grammar
     └── InvalidAddress a broker address that cannot be read
 
 Codes are for programs, the text beside them is for people. DISMISSING codes end the session: the client must not
@@ -54,7 +54,7 @@ class DecodeError(MessageError):
 
 
 class InvalidName(MessageError):
-    """A nick, room or target that the grammar does not allow."""
+    """A nick, room, target or topic that the grammar does not allow."""
 
 
 class InvalidAddress(MessageError):

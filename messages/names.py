@@ -1,8 +1,11 @@
-"""The grammar of nicks, rooms and targets, and how names are compared. Pure functions; knows no state.
+"""The grammar of nicks, rooms, targets and topics, and how names are compared. Pure functions; knows no state.
 
-A nick is an ASCII letter followed by letters, digits, '_', '-' or '.', at most NICK_LENGTH in all. A room is '#'
+An ASCII nick is a letter followed by letters, digits, '_', '-' or '.', at most NICK_LENGTH in all. A room is '#'
 followed by a lower-case letter or digit and more of the same or '_', '-', '.'. Names are compared without regard to
-case (ASCII only, so folding is plain lower-casing). A target is '@nick', '#room' or '*' (everyone).
+case. A target is '@nick', '#room' or '*' (everyone). What holds for other scripts stands in `unicode_names`, which is
+imported only for a name that needs it: one-shot commands count milliseconds.
+
+These are the widest rules. Whether a broker allows other scripts than ASCII is its setting, and its own to check.
 """
 
 from __future__ import annotations
@@ -23,12 +26,33 @@ _ROOM = re.compile(rf"#[a-z0-9][a-z0-9_.-]{{0,{ROOM_LENGTH - 1}}}", re.ASCII)
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared and kept as keys."""
-    return name.lower()
+    """The form in which names are compared and kept as keys. Takes any text; what is too long for a name is lowered."""
+    if name.isascii():
+        return name.lower()
+    from . import unicode_names
+
+    return unicode_names.fold(name)
+
+
+def skeletons(name: str) -> set[str]:
+    """What a valid nick or room looks like; two can be taken for each other when they have one of these in common.
+
+    Among ASCII names that is no reason to refuse one. Raises InvalidName for a name in another script when the extra
+    confab[names] is not installed.
+    """
+    from . import unicode_names
+
+    return unicode_names.skeletons(name)
 
 
 def check_nick(nick: str) -> str:
-    """Return `nick` as given, or raise InvalidName with the rule it breaks."""
+    """Return `nick` as given, in another script as PRECIS has it, or raise InvalidName with the rule it breaks."""
+    if not nick.isascii():
+        from . import unicode_names
+
+        nick = unicode_names.check(nick, "nick")
+        if not nick.isascii():
+            return nick
     if not _NICK.fullmatch(nick):
         raise InvalidName(
             f"A nick is 1 to {NICK_LENGTH} ASCII letters, digits, '_', '-' or '.', and starts with a letter."
@@ -41,13 +65,17 @@ def check_nick(nick: str) -> str:
 def check_room(room: str) -> str:
     """Return the room's folded name with its '#', or raise InvalidName with the rule it breaks."""
     folded = fold(room if room.startswith("#") else f"#{room}")
+    if not folded.isascii():
+        from . import unicode_names
+
+        return "#" + unicode_names.check(folded[1:], "room")
     if not _ROOM.fullmatch(folded):
         raise InvalidName(f"A room is '#' and 1 to {ROOM_LENGTH} ASCII letters, digits, '_', '-' or '.'.")
     return folded
 
 
 def check_target(target: str) -> str:
-    """Return a target in its wire form ('@nick' as typed, '#room' folded, '*'), or raise InvalidName."""
+    """Return a target in its wire form ('@nick' as check_nick has it, '#room' folded, '*'), or raise InvalidName."""
     if target == EVERYONE:
         return target
     if target.startswith("@"):
@@ -58,7 +86,14 @@ def check_target(target: str) -> str:
 
 
 def check_topic(topic: str) -> str:
-    """Return a room's topic as given, or raise InvalidName with the rule it breaks."""
-    if len(topic.encode()) > TOPIC_BYTES or harmless(topic) != topic:
-        raise InvalidName(f"A topic is one line of {TOPIC_BYTES} bytes at most.")
+    """Return a room's topic as it is kept (one line, NFC, trimmed; empty: none), or raise InvalidName with the rule."""
+    if not topic.isascii() and len(topic) <= 4 * TOPIC_BYTES:  # what is longer is too long in any form
+        from . import unicode_names
+
+        topic = unicode_names.check_topic(topic)
+    topic = topic.strip(" ")
+    if len(topic.encode(errors="replace")) > TOPIC_BYTES:
+        raise InvalidName(f"A topic has at most {TOPIC_BYTES} bytes of UTF-8.")
+    if harmless(topic) != topic:
+        raise InvalidName("A topic is one line, without characters that nobody sees.")
     return topic
