@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from messages import EVERYONE, REASON_BYTES, ROLES, AnyCommand, Code, InvalidName, Malformed, check_target, fold, rank
+from messages import EVERYONE, REASON_BYTES, ROLES, AnyCommand, Code, InvalidName, Malformed, fold, rank
 
+from . import naming
 from .entries import EVERYONE_ID
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def number_of(command: AnyCommand | Malformed | None) -> int:
 def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, str] | None:
     """The id and the wire form of a target; refuses and returns None when there is none, as far as one may know."""
     try:
-        wire = check_target(target)
+        wire = naming.wire_form(core, target)
     except InvalidName as error:
         core.refuse(peer, number, Code.TARGET_INVALID, str(error))
         return None

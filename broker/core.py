@@ -33,9 +33,10 @@ from messages import (
 from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
-from .entries import AnyEntry
+from .entries import AnyEntry, Joined, Named
 from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
+from .lookalikes import Lookalikes
 from .notes import Note
 from .outbound import Outbound
 from .receipts import Receipts
@@ -80,6 +81,7 @@ class Core:
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
         self.arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
+        self.naming = Lookalikes()  # names asked for in this tick
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
         self.backlog = Backlog()
@@ -150,6 +152,9 @@ class Core:
         """Propose what a command needs; its connection's next commands wait until that is decided."""
         if isinstance(command, Hello):
             self.arriving.add(peer.key)
+        for entry in entries:
+            if isinstance(entry, (Named, Joined)):
+                self.naming.add(entry.nick if isinstance(entry, Named) else entry.room)
         for entry in entries[:-1]:
             self.propose(entry)
         self.propose(entries[-1], peer)
@@ -316,6 +321,7 @@ class Core:
         entries, origins = self._entries, self._origins
         self._entries, self._origins = [], []
         self.arriving.clear()
+        self.naming = Lookalikes()
         try:
             segment = self.log.append(at, entries)
         except LogError as error:

@@ -18,7 +18,6 @@ from messages import (
     Presence,
     Storing,
     Welcome,
-    check_nick,
     fold,
     version_refusal,
 )
@@ -27,6 +26,7 @@ from . import access, leaving
 from .access import Refusal
 from .entries import AnyEntry, Installed, Joined, Named, Redeemed
 from .limits import SESSIONS_PER_ACCOUNT, SESSIONS_PER_ADDRESS
+from .naming import allowed_nick
 from .sessions import Here, Session
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
             core.backlog.postpone(peer, command)
             return
         try:
-            check_nick(command.nick)
+            nick = allowed_nick(core, command.nick)
         except InvalidName as error:
+            peer.greet_by = now + CHOICE_SECONDS
             core.refuse(peer, 0, Code.NICK_INVALID, str(error))
             return
-        if fold(command.nick) in core.state.by_nick:
-            refuse_taken(core, peer, command.nick, now)
+        if fold(nick) in core.state.by_nick:
+            refuse_taken(core, peer, nick, now)
             return
-        entries += [Named(peer.key, command.nick, command.quiet), Joined(peer.key, GENERAL)]
+        entries += [Named(peer.key, nick, command.quiet), Joined(peer.key, GENERAL)]
     if account is None or (account.id, command.device) not in core.state.by_token:
         entries.append(Installed(peer.key, command.device))
     if entries:

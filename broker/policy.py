@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from messages import REASON_BYTES, ROLES, InvalidName, check_topic
+from messages import REASON_BYTES, ROLES, InvalidName, check_topic, skeletons
 
 MOST_RATE = 1_000_000  # commands a second: beyond what a broker takes; "off" says so
 
@@ -39,6 +39,16 @@ def _rate(text: str) -> str:
     return str(int(text))
 
 
+def _names(text: str) -> str:
+    value = _one_of("ascii", "unicode")(text)
+    if value == "unicode":
+        try:
+            skeletons("ä")
+        except InvalidName as error:  # what it takes is not installed
+            raise ValueError(str(error)) from error
+    return value
+
+
 def _topic(text: str) -> str:
     try:
         return check_topic(text) if text else ""
@@ -60,7 +70,7 @@ BROKER_RULES: Mapping[str, Rule] = {
     "announce": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may announce
     "everyone": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may talk to everyone
     "rooms": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may make a room
-    "names": Rule("ascii", _one_of("ascii", "unicode"), "admin"),
+    "names": Rule("ascii", _names, "admin"),  # which may be taken
     "rate": Rule("100", _rate, "admin"),  # commands a second of one account: more than one types, and others can read
 }
 ROOM_RULES: Mapping[str, Rule] = {

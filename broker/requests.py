@@ -59,8 +59,6 @@ from messages import (
     Unmute,
     Unregister,
     Who,
-    check_nick,
-    check_room,
     fold,
     rank,
 )
@@ -70,6 +68,7 @@ from .checks import actor, find_target, may_enter, may_say, muted_text, number_o
 from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
 from .limits import ROOMS, ROOMS_PER_ACCOUNT
 from .log import LogError
+from .naming import allowed_nick, allowed_room
 
 if TYPE_CHECKING:
     from .core import Core
@@ -285,7 +284,7 @@ def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:
 
 def _join(core: Core, peer: Peer, session: Session, command: Join) -> None:
     try:
-        name = check_room(command.room)
+        name = allowed_room(core, command.room)
     except InvalidName as error:
         core.refuse(peer, command.number, Code.TARGET_INVALID, str(error))
         return
@@ -343,14 +342,14 @@ def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
     if _mute(core, peer, session, command.number):
         return
     try:
-        check_nick(command.nick)
+        nick = allowed_nick(core, command.nick, has=account.nick)
     except InvalidName as error:
         core.refuse(peer, command.number, Code.NICK_INVALID, str(error))
         return
-    if command.nick == account.nick:
+    if nick == account.nick:
         core.answer(peer, Done(command.number))
         return
-    if core.state.by_nick.get(fold(command.nick), account) is not account:
-        core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
+    if core.state.by_nick.get(fold(nick), account) is not account:
+        core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {nick} is taken.")
         return
-    core.ask(peer, command, Named(account.key, command.nick, account.quiet))
+    core.ask(peer, command, Named(account.key, nick, account.quiet))

@@ -13,7 +13,6 @@ from messages import (
     EVERYONE,
     Admit,
     Code,
-    InvalidName,
     Invite,
     Invited,
     InviteInfo,
@@ -23,7 +22,6 @@ from messages import (
     RuleList,
     Rules,
     Uninvite,
-    check_room,
     fold,
     rank,
 )
@@ -101,11 +99,7 @@ def _rules(core: Core, peer: Peer, who: Actor, command: Rules) -> None:
 
 def _room(core: Core, peer: Peer, who: Actor, number: int, name: str) -> Room | None:
     """A room that somebody may know of; refuses otherwise."""
-    try:
-        room = core.state.by_room.get(check_room(name))
-    except InvalidName as error:
-        core.refuse(peer, number, Code.TARGET_INVALID, str(error))
-        return None
+    room = core.state.by_room.get(fold(name if name.startswith("#") else f"#{name}"))
     if room is None or not (may_know(core, who, room) or room.owner == who.id):
         core.refuse(peer, number, Code.NO_SUCH_ROOM, f"There is no room {fold(name)[:40]}.")
         return None

@@ -25,6 +25,7 @@ from .entries import (
     Registered,
     Released,
 )
+from .lookalikes import Lookalikes
 from .policy import BROKER_RULES, ROOM_RULES
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class State:
         self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
         self.by_token = {(device.account, device.token): device for device in self.devices.values()}
         self.by_room = {room.name: room for room in self.rooms.values()}
+        self.lookalikes = Lookalikes([*(account.nick for account in self.by_nick.values()), *self.by_room])
         self.members: dict[int, set[int]] = {room: set() for room in self.rooms}  # room id → account ids
         for account in self.accounts.values():
             for room in account.rooms:
@@ -247,10 +249,12 @@ class State:
         """Give an account a free nick in place of the one it has; empty: none."""
         if account.nick:
             del self.by_nick[fold(account.nick)]
+            self.lookalikes.remove(account.nick)
         account.nick = nick
         if nick:
             account.last_nick = nick
             self.by_nick[fold(nick)] = account
+            self.lookalikes.add(nick)
 
     def leave(self, account: Account, room: int) -> bool:
         """Take an account out of a room; False when it was not in it."""
@@ -287,6 +291,7 @@ class State:
             owner = 0 if entry.room == GENERAL else account.id
             room = self.rooms[seq] = self.by_room[entry.room] = Room(seq, entry.room, owner)
             self.members[seq] = set()
+            self.lookalikes.add(room.name)
         if room.id in account.rooms or room.closed:
             return False
         account.rooms[room.id] = seq
