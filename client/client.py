@@ -105,7 +105,7 @@ class Client:
         quiet: bool = True,
         keep: bool = False,
     ) -> None:
-        check_nick(nick)
+        nick = check_nick(nick)
         place = find_home(home)
         address = find_broker(broker, place)
         keep_for = (address.key or address.endpoint.encode()) if keep else None

@@ -82,6 +82,9 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
         return Profile(folder, keys, _device(slot), slot)
     except OSError as error:
         raise NotConfigured(f"The profile in {folder} cannot be used: {error.strerror or error}.") from error
+    except UnicodeEncodeError as error:  # an old encoding of file names, and a nick in another script
+        text = f"The encoding of file names here, {error.encoding}, cannot write this nick. Use a locale with UTF-8."
+        raise NotConfigured(text) from error
 
 
 def _keys(folder: Path) -> tuple[bytes, bytes]:

@@ -26,7 +26,7 @@ def read_nick(text: str) -> str:
 
 
 def default_nick() -> str:
-    """CONFAB_NICK as it stands, else the name of the user at this machine bent into a valid nick."""
+    """CONFAB_NICK as it stands, else the name of the user at this machine bent into an ASCII nick, which all allow."""
     if chosen := os.environ.get("CONFAB_NICK"):
         return chosen
     try:
@@ -37,6 +37,10 @@ def default_nick() -> str:
 
 
 def _bend(name: str) -> str:
+    if not name.isascii():
+        import unicodedata
+
+        name = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
     bent = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip("0123456789_.-")[:NICK_LENGTH] or "guest"
     try:
         return check_nick(bent)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 from rich.console import Console
 
 from client.console.commands import obey
+from client.console.prompt import Names
 from client.console.talk import JOKES, Talk
 from client.errors import Unreachable
 from client.model import (
@@ -165,6 +168,19 @@ def test_a_bare_word_may_be_a_room_unless_it_is_somebodys_nick(desk: Desk) -> No
     desk.type("/to Dev").type("in there")
     desk.type("/to bob").type("psst")
     assert desk.chat.calls[-2:] == [("send", "#dev", "in there"), ("send", "@bob", "psst")]
+
+
+def test_names_in_other_scripts_are_typed_and_shown_like_any(desk: Desk) -> None:
+    """In any case, with or without their accents apart; Tab finds them."""
+    desk.chat.rooms = ["#général"]
+    desk.happens(connected()).happens(Presence("Алиса", "joined")).sees("Алиса")
+    desk.type("/msg АЛИСА psst").type("/to Ge\u0301ne\u0301ral").type("in there").type("/to алиса")
+    assert desk.chat.calls[-2:] == [("send", "@АЛИСА", "psst"), ("send", "#général", "in there")]
+    assert desk.talk.current == "@Алиса"
+    found = Names(desk.talk).get_completions(Document("/msg али"), CompleteEvent())
+    assert [completion.text for completion in found] == ["Алиса "]
+    desk.type("/msg Алисa psst")  # the last letter is Latin
+    desk.sees("mixes Cyrillic and Latin")
 
 
 def test_turning_to_a_person_a_room_and_everyone(desk: Desk) -> None:

@@ -95,6 +95,12 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
         open_profile(tmp_path / "file" / "alice")
 
 
+def test_a_nick_that_file_names_cannot_have_is_a_sentence(tmp_path: Path) -> None:
+    """As in a locale with an old encoding; half a character is what no encoding has."""
+    with pytest.raises(NotConfigured, match=r"cannot write this nick\. Use a locale with UTF-8\."):
+        open_profile(tmp_path / "\ud800")
+
+
 def test_nothing_is_left_behind_when_a_write_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")

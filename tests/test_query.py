@@ -17,6 +17,10 @@ def test_words_and_what_stands_among_them():
     assert read_query(typed, 5, 9) == Search(1, "disk full", 5, 9, "bob", "#ops", day, noon)
 
 
+def test_names_in_other_scripts():
+    assert read_query("from:Алиса in:#Général a") == Search(1, "a", 50, None, "Алиса", "#général")
+
+
 def test_a_colon_elsewhere_is_part_of_a_word():
     assert read_query("error: 10:30 from: http://x").words == "error: 10:30 from: http://x"
 
