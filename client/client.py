@@ -12,46 +12,22 @@ from typing import Self, TypeVar
 
 from messages import (
     EVERYONE,
-    Admit,
     Announce,
-    Audit,
-    AuditPage,
     Away,
-    Ban,
-    Deed,
-    Delete,
-    Down,
     Event,
-    Grant,
     History,
     HistoryPage,
-    Invite,
-    Invited,
-    InviteInfo,
-    InviteList,
-    Invites,
     Join,
-    Kick,
     Leave,
-    Mute,
     Person,
     Post,
     Priority,
     Register,
     Rename,
-    Revoke,
-    Role,
     RoomInfo,
     RoomList,
     Rooms,
     Roster,
-    Rule,
-    RuleList,
-    Rules,
-    Transfer,
-    Unban,
-    Uninvite,
-    Unmute,
     Unregister,
     Who,
     check_nick,
@@ -66,6 +42,7 @@ from .errors import Broken, ClientError, Rejected, Unreachable
 from .inbox import Inbox
 from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
+from .moderation import Moderation
 from .profile import open_profile
 from .query import milliseconds, read_query
 from .read import read_page
@@ -79,7 +56,7 @@ _CLOSE_SECONDS = 2.0  # for what is unanswered when a client is closed
 _FURTHER_PAGES = 5  # asked for by itself after a short one
 
 
-class Client:
+class Client(Moderation):
     """One person's or script's connection to a broker; any thread may call it.
 
     Raises InvalidName and NotConfigured at once and never waits for the network: what is sent before the connection
@@ -120,7 +97,7 @@ class Client:
     @property
     def nick(self) -> str:
         """The nick we go by now."""
-        return self._connection.session.nick
+        return self._connection.session.me.nick
 
     @property
     def connected(self) -> bool:
@@ -130,17 +107,17 @@ class Client:
     @property
     def role(self) -> str:
         """Our role as the broker last told it: guest, member, announcer, moderator, admin or owner."""
-        return self._connection.session.role
+        return self._connection.session.me.role
 
     @property
     def is_registered(self) -> bool:
         """Whether the broker keeps our nick, rooms and mail while we are away."""
-        return self._connection.session.registered
+        return self._connection.session.me.registered
 
     @property
     def rooms(self) -> list[str]:
         """The rooms we are in."""
-        return list(self._connection.session.rooms)
+        return list(self._connection.session.me.rooms)
 
     @property
     def leftovers(self) -> list[Receipt]:
@@ -188,77 +165,6 @@ class Client:
     def unregister(self) -> Receipt:
         """Be a guest again, whose nick is free when the last session ends."""
         return self._submit(Unregister(1))
-
-    def kick(self, who: str, reason: str = "") -> Receipt:
-        """Moderator: end the sessions of whoever goes by a nick (or of a key)."""
-        return self._submit(Kick(1, plain(who), plain(reason)))
-
-    def ban(self, who: str, reason: str = "", seconds: float | None = None) -> Receipt:
-        """Moderator: kick, and refuse the key; or refuse an address or range. For so long, or for good."""
-        return self._submit(Ban(1, plain(who), plain(reason), seconds))
-
-    def unban(self, who: str) -> Receipt:
-        """Moderator: let a banned person, address or range in again."""
-        return self._submit(Unban(1, plain(who)))
-
-    def mute(self, who: str, reason: str = "", seconds: float | None = None) -> Receipt:
-        """Moderator: take nothing from a person that others would see. For so long, or for good."""
-        return self._submit(Mute(1, plain(who), plain(reason), seconds))
-
-    def unmute(self, who: str) -> Receipt:
-        """Moderator: let a person speak again."""
-        return self._submit(Unmute(1, plain(who)))
-
-    def delete(self, seq: int, reason: str = "") -> Receipt:
-        """Have a message shown to nobody any more: one's own, or as a moderator anybody's."""
-        return self._submit(Delete(1, seq, plain(reason)))
-
-    def grant(self, who: str, role: Role) -> Receipt:
-        """Admin: give a person, or a key that was never here, a role below one's own (an owner: any)."""
-        return self._submit(Grant(1, plain(who), role))
-
-    def transfer(self, key: str, who: str = "") -> Receipt:
-        """Give our registered nick, rooms and role to another key, or to who is here; as an admin anybody's."""
-        return self._submit(Transfer(1, plain(who), plain(key)))
-
-    def revoke(self, who: str = "", reason: str = "") -> Receipt:
-        """Free our nick and give up registration and role; as an admin anybody's."""
-        return self._submit(Revoke(1, plain(who), plain(reason)))
-
-    def set_rule(self, name: str, value: str, where: str = EVERYONE, reason: str = "") -> Receipt:
-        """Set a rule of the broker ('*') or of a room; see PROTOCOL.md for which there are, and who may."""
-        return self._submit(Rule(1, plain(where), plain(name), plain(value), plain(reason)))
-
-    def rules(self, where: str = EVERYONE, timeout: float | None = 5.0) -> dict[str, str]:
-        """The rules of the broker ('*') or of a room, with what they are."""
-        return dict(self._ask(Rules(1, plain(where)), RuleList, timeout).rules)
-
-    def admit(self, room: str, who: str) -> Receipt:
-        """Let somebody into a private room of ours; as an admin into any."""
-        return self._submit(Admit(1, check_room(plain(room)), plain(who)))
-
-    def invite(
-        self, role: Role = "member", uses: int = 1, seconds: float | None = None, timeout: float | None = 5.0
-    ) -> tuple[str, int]:
-        """Admin: make an invite for so many keys; returns it as it is passed on, and its number for `uninvite`."""
-        made = self._ask(Invite(1, role, uses, seconds), Invited, timeout)
-        return self._connection.invite(made.token), made.invite
-
-    def invites(self, timeout: float | None = 5.0) -> list[InviteInfo]:
-        """Admin: the invites that are not used up."""
-        return self._ask(Invites(1), InviteList, timeout).invites
-
-    def uninvite(self, invite: int) -> Receipt:
-        """Admin: withdraw an invite."""
-        return self._submit(Uninvite(1, invite))
-
-    def audit(self, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> list[Deed]:
-        """Moderator: what those with a role did, the latest last."""
-        return self._ask(Audit(1, limit, before), AuditPage, timeout).deeds
-
-    def down(self, seconds: float = 0.0, reason: str = "") -> Receipt:
-        """Admin: take the broker down after `seconds`."""
-        return self._submit(Down(1, seconds, plain(reason)))
 
     def who(self, timeout: float | None = 5.0) -> list[Person]:
         """Who is online."""
@@ -348,6 +254,9 @@ class Client:
 
     def _submit(self, command: Numbered) -> Receipt:
         return self._connection.submit(check_command(command))
+
+    def _invite_with(self, token: str) -> str:
+        return self._connection.invite(token)
 
     def _ask(self, question: Numbered, kind: type[T], timeout: float | None) -> T:
         answer = self._connection.wait_for(self._submit(question), timeout)

@@ -40,14 +40,12 @@ from messages import (
     Invited,
     InviteList,
     Join,
-    Leave,
     Message,
     Moderated,
     Pong,
     Post,
     Presence,
     Progress,
-    Register,
     Rejected,
     Rename,
     RoomChange,
@@ -56,9 +54,7 @@ from messages import (
     Ruled,
     RuleList,
     Storing,
-    Unregister,
     Welcome,
-    fold,
 )
 
 from . import errors, model
@@ -67,6 +63,7 @@ from .inbox import Inbox
 from .model import Connected
 from .outbox import Kept, Outbox
 from .receipt import Desk, Numbered, Receipt
+from .standing import Standing
 from .tracking import Tracking
 from .version import __version__
 
@@ -100,10 +97,7 @@ class Session:
         token: str = "",  # of the invite we came with
         tells_read: Callable[[], bool] = lambda: True,  # whether the person wants told now what was shown
     ) -> None:
-        self.nick = nick  # ours when UP, else the one we ask for
-        self.rooms: list[str] = []
-        self.role = "guest"
-        self.registered = False
+        self.me = Standing(nick)
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
         self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
@@ -143,10 +137,10 @@ class Session:
         if self.failure is not None:
             raise self.failure.with_traceback(None)
         if self.state is State.UP:
-            if nick != self.nick:
+            if nick != self.me.nick:
                 self.submit(Rename(1, nick))
             return
-        self.nick = nick
+        self.me.nick = nick
         self.refusal = None
         if self.state is State.REFUSED:
             self._hello()
@@ -160,7 +154,7 @@ class Session:
     def mark_read(self, message: model.Message) -> None:
         """Everything up to this message was shown to the person."""
         self.inbox.finish(message.seq)
-        self._deliveries.shown(message, self.nick)
+        self._deliveries.shown(message, self.me.nick)
 
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""
@@ -231,7 +225,7 @@ class Session:
             match event:
                 case Message() | Announcement():
                     if self.state is State.UP:
-                        self._ready += self._deliveries.take(event, self.nick)
+                        self._ready += self._deliveries.take(event, self.me.nick)
                 case Accepted():
                     self._accepted(event)
                 case Rejected():
@@ -247,14 +241,11 @@ class Session:
                     self._deliveries.gap(event)
                 case Pong():
                     self._ready += self._deliveries.pong(event)
-                case Presence() | RoomChange():
-                    self._around(event)
+                case Presence() | RoomChange() | Moderated():
+                    self.me.heard(event)
+                    self.inbox.put_event(event)
                 case Welcome():
                     self._welcomed(event)
-                case Moderated():
-                    if event.what == "granted":
-                        self.role = event.detail
-                    self.inbox.put_event(event)
                 case Storing() | Ruled() | Deleted():
                     self.inbox.put_event(event)
                 case Closing():
@@ -267,21 +258,20 @@ class Session:
     # --- greeting -----------------------------------------------------------------------------------------------------
 
     def _hello(self) -> None:
-        self.state, self._asked = State.GREETING, self.nick
+        self.state, self._asked = State.GREETING, self.me.nick
         deliveries = self._deliveries
         after, began = (deliveries.cursor, deliveries.began) if deliveries.wanted else (None, None)
         self._ready.append(
-            Hello(PROTOCOL, self.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began, self._token)
+            Hello(PROTOCOL, self.me.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began, self._token)
         )
 
     def _welcomed(self, event: Welcome) -> None:
         if self.state is not State.GREETING:
             return
         again = self.welcome is not None
-        lost = [room for room in self.rooms if room not in event.rooms] if again and not event.resumed else []
+        lost = [room for room in self.me.rooms if room not in event.rooms] if again and not event.resumed else []
         self.state, self.refusal, self.why = State.UP, None, ""
-        self.nick, self.rooms, self.role = event.nick, [*event.rooms], event.role
-        self.registered = event.registered
+        self.me.welcomed(event)
         self._deliveries.welcomed(event.after, event.head)
         self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
         self.welcome = Connected(
@@ -310,7 +300,7 @@ class Session:
         if event.code not in (Code.NICK_TAKEN, Code.NICK_INVALID):
             self.stale = event.text or f"The broker refuses to greet us ({event.code})."  # no other nick helps: later
             return
-        if self._asked != self.nick:  # another nick was chosen meanwhile
+        if self._asked != self.me.nick:  # another nick was chosen meanwhile
             self._hello()
             return
         self.state = State.REFUSED
@@ -332,32 +322,8 @@ class Session:
     def _learn(self, number: int) -> None:
         """Remember what an accepted command of ours changed about us."""
         receipt = self.outbox.flying.get(number)
-        if receipt is None or type(receipt.command) is Post:
-            return
-        match receipt.command:
-            case Rename(nick=nick):
-                self.nick = nick
-            case Join(room=room):
-                self._room(room, True)
-            case Leave(room=room):
-                self._room(room, False)
-            case Register():
-                self.registered = True
-            case Unregister():
-                self.registered = False
-
-    def _room(self, room: str, joined: bool) -> None:
-        self.rooms = [name for name in self.rooms if name != room] + [room] * joined
-
-    def _around(self, event: Presence | RoomChange) -> None:
-        """Pass on what others do, and notice what another device of ours did."""
-        if fold(event.nick) == fold(self.nick):
-            match event:
-                case Presence(what="renamed", text=nick):
-                    self.nick = nick
-                case RoomChange(room=room, joined=joined):
-                    self._room(room, joined)
-        self.inbox.put_event(event)
+        if receipt is not None and type(receipt.command) is not Post:
+            self.me.did(receipt.command)
 
     # --- what the next process goes on with --------------------------------------------------------------------------
 
@@ -412,5 +378,5 @@ class Session:
     def _end(self) -> None:
         if self.state is State.UP:
             self._ready += [*self._deliveries.mark(), Bye()]
-        self._deliveries.left = self.welcome is not None and not self.registered
+        self._deliveries.left = self.welcome is not None and not self.me.registered
         self.fail(errors.Closed("This client was closed before the broker answered."))

@@ -91,7 +91,11 @@ def test_numbers_go_on_above_what_the_broker_knows_of_the_device() -> None:
 def test_the_broker_may_give_another_nick_than_asked_for() -> None:
     wire = Wire()
     wire.up(nick="ally", role="admin", rooms=["#general", "#dev"])
-    assert (wire.session.nick, wire.session.role, wire.session.rooms) == ("ally", "admin", ["#general", "#dev"])
+    assert (wire.session.me.nick, wire.session.me.role, wire.session.me.rooms) == (
+        "ally",
+        "admin",
+        ["#general", "#dev"],
+    )
     [event] = wire.events()
     assert event == Connected("ally", True, ("#general", "#dev"), "admin", "test", False)
 
@@ -287,7 +291,7 @@ def test_after_a_lost_lease_rooms_are_joined_again_before_anything_is_said_there
     assert said([unknown, new]) == [(4, "unknown"), (5, "later")]
     wire.says(Accepted(1, 9), Accepted(3, 10), Accepted(4, 11, 2))
     assert [receipt.answer for receipt in receipts + later] == [9, 11, 12]
-    assert wire.session.rooms == ["#general", "#dev"]
+    assert wire.session.me.rooms == ["#general", "#dev"]
 
 
 def test_a_resumed_session_joins_nothing() -> None:
@@ -295,7 +299,7 @@ def test_a_resumed_session_joins_nothing() -> None:
     wire.up(rooms=["#general", "#dev"])
     wire.cut()
     assert wire.up(resumed=True, rooms=["#general"]) == []
-    assert wire.session.rooms == ["#general"]
+    assert wire.session.me.rooms == ["#general"]
 
 
 # --- what a process leaves to the next one ---------------------------------------------------------------------------
@@ -659,7 +663,7 @@ def test_nick_and_rooms_follow_accepted_commands() -> None:
     wire.submit(Rename(1, "ally"), Join(1, "#dev"), Leave(1, "#general"), Join(1, "#no"), Rename(1, "root"))
     wire.sent()
     wire.says(Accepted(1, 5), Accepted(2, 6), Accepted(3, 7), *[WireRejected(n, Code.NOT_ALLOWED, "") for n in (4, 5)])
-    assert (wire.session.nick, wire.session.rooms) == ("ally", ["#dev"])
+    assert (wire.session.me.nick, wire.session.me.rooms) == ("ally", ["#dev"])
     wire.cut()
     assert wire.connect().nick == "ally"
 
@@ -674,7 +678,7 @@ def test_nick_and_rooms_follow_what_another_device_of_ours_does() -> None:
         Presence("alice", "renamed", "al"),
     ]
     wire.says(*events)
-    assert (wire.session.nick, wire.session.rooms) == ("al", ["#general", "#dev"])
+    assert (wire.session.me.nick, wire.session.me.rooms) == ("al", ["#general", "#dev"])
     assert wire.events() == events
 
 

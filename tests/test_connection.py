@@ -192,7 +192,7 @@ def test_messages_come_in_order_and_the_iterator_ends_after_silence(router: Fake
         first = next(client.messages(timeout=5))  # leaving an iterator loses nothing
         rest = list(client.messages(timeout=0.05))
         assert [first.seq, *(message.seq for message in rest)] == [*range(1, 101)]
-        assert list(client.stream(timeout=0)) == [Connected("alice", True, ("#general",), False, "fake")]
+        assert list(client.stream(timeout=0)) == [Connected("alice", True, ("#general",), "guest", "fake")]
     assert list(client.messages()) == []
 
 

@@ -91,9 +91,8 @@ def test_so_it_says_at_the_door_and_leaves_time_for_another_nick(wire: Wire) -> 
 
 
 @pytest.mark.usefixtures("other_scripts")
-def test_a_broker_that_allows_other_scripts() -> None:
+def test_a_broker_that_allows_other_scripts(wire: Wire) -> None:
     """The control: all of the same is let through, in the form that names have."""
-    wire = Wire()
     alice, welcome = hello(wire, "alice", "АЛИСА")
     assert isinstance(welcome, Welcome)
     assert welcome.nick == "АЛИСА"
@@ -116,8 +115,7 @@ def test_a_broker_that_allows_other_scripts() -> None:
 
 
 @pytest.mark.usefixtures("other_scripts")
-def test_what_becomes_ascii_is_an_ascii_name() -> None:
-    wire = Wire()
+def test_what_becomes_ascii_is_an_ascii_name(wire: Wire) -> None:
     _, welcome = hello(wire, "alice", "Ａlice")
     assert isinstance(welcome, Welcome)
     assert welcome.nick == "Alice"

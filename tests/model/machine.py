@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
                 process.device.disk = Disk()
                 self.world.ledger.wipe(process.device.key, process.device.token)
             if again:
-                self.world.start(process.device, process.session.nick)
+                self.world.start(process.device, process.session.me.nick)
         self.after(then)
 
     @rule(committed=st.booleans(), back=st.booleans(), then=then)

@@ -51,12 +51,13 @@ def up(world: World, process: Process) -> None:
     check(session.state is client.State.UP, f"{device.name} was not let in: {session.state}, {session.why}")
     check(not process.asked, f"{device.name} never hears of {[asked.command for asked in process.asked]}")
     ledger.caught_up(process, ledger.head)
+    me = session.me
     if process.held and shared(world, process):  # another device's steps may not have been told
         return
-    check(session.nick == ledger.nick[device.key], f"{device.name} calls itself {session.nick}, not {ledger.nick}")
-    check(session.registered == (device.key in ledger.registered) or shared(world, process), "registered, and not told")
+    check(me.nick == ledger.nick[device.key], f"{device.name} calls itself {me.nick}, not {ledger.nick}")
+    check(me.registered == (device.key in ledger.registered) or shared(world, process), "registered, and not told")
     rooms = {room for room, stay in ledger.stays.items() if device.key in stay.now}
-    check(set(session.rooms) == rooms, f"{device.name} takes itself to be in {session.rooms}, and is in {rooms}")
+    check(set(me.rooms) == rooms, f"{device.name} takes itself to be in {me.rooms}, and is in {rooms}")
 
 
 def progress(world: World) -> None:
