@@ -10,10 +10,13 @@ from typing import NoReturn
 
 from messages import MessageError, harmless
 
+from .duties import DUTIES
 from .errors import ClientError, NotReached, Rejected
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, exit_code
 from .subcommands import COMMANDS, UsageError
 from .version import __version__
+
+ALL = COMMANDS | DUTIES
 
 EPILOG = """\
 exit codes: 0 accepted, 1 rejected, 2 usage, 3 nobody there to take it, 4 broker unreachable, 5 timed out,
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _survive_odd_encodings()
     try:
         options = _parse(arguments)
-        return COMMANDS[options.command].run(options)
+        return ALL[options.command].run(options)
     except SystemExit as ending:  # --help and --version end so
         return ending.code if isinstance(ending.code, int) else ACCEPTED
     except UsageError as error:
@@ -98,9 +101,9 @@ def _complain(as_json: bool, code: str, text: str, status: int) -> int:
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
     command = arguments[0] if arguments else ""
-    if command not in COMMANDS:
+    if command not in ALL:
         return _overview(arguments)
-    row = COMMANDS[command]
+    row = ALL[command]
     parser = _Parser(
         prog=f"confab {command}",
         usage=f"confab {command} {row.words} [options]".replace("  ", " "),
@@ -123,7 +126,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _overview(arguments: list[str]) -> argparse.Namespace:
     """No command, or none of ours: --help, --version, or what comes near."""
-    rows = "\n".join(f"  {name:<10}{row.help}" for name, row in COMMANDS.items())
+    rows = "\n".join(f"  {name:<10}{row.help}" for name, row in ALL.items())
     parser = _Parser(
         prog="confab",
         usage="confab COMMAND [options]",
@@ -135,12 +138,12 @@ def _overview(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     options, _ = parser.parse_known_args(arguments)
     if not options.words:
-        raise UsageError(f"Which command? There are {', '.join(COMMANDS)}; `confab --help` tells more.")
+        raise UsageError(f"Which command? There are {', '.join(ALL)}; `confab --help` tells more.")
     from difflib import get_close_matches
 
     word = harmless(options.words[0][:40])
-    close = get_close_matches(word, COMMANDS, n=2)
-    advice = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(COMMANDS)}."
+    close = get_close_matches(word, ALL, n=2)
+    advice = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(ALL)}."
     raise UsageError(f"There is no command {word}. {advice}")
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from messages import BODY_BYTES, Code, Gap, MessageError, Person, Priority, RoomInfo, fold, harmless
+from messages import BODY_BYTES, Code, Deed, Gap, MessageError, Person, Priority, RoomInfo, fold, harmless
 
 from .client import Client
 from .errors import ClientError, Rejected
@@ -53,12 +53,35 @@ class Out:
                 "read": sorted(tracked.read_by.values()),
             }
         if self.as_json:
-            self.object({"seq": seq, "to": target, **people})
+            self.object({"seq": seq, **({"to": target} if target else {}), **people})
         elif self.terminal:
             told = "".join(
                 f" {state.title()}: {harmless(', '.join(nicks))}." for state, nicks in people.items() if nicks
             )
             self.line(f"Accepted as number {seq}.{told}")
+
+    def pairs(self, found: Mapping[str, str]) -> None:
+        """Names and their values: one object, or one a line."""
+        if self.as_json:
+            self.object(dict(found))
+            return
+        for name, value in found.items():
+            self.line(f"{harmless(name):10} {harmless(value)}".rstrip())
+
+    def deeds(self, found: Iterable[Deed]) -> None:
+        """The audit trail, one deed a line."""
+        for deed in found:
+            at = datetime.fromtimestamp(deed.at / 1000).astimezone()
+            until = None if deed.until is None else datetime.fromtimestamp(deed.until / 1000).astimezone()
+            if self.as_json:
+                fields = {name: getattr(deed, name) for name in ("seq", "what", "by", "whom", "detail", "reason")}
+                ending = {"until": until.isoformat(timespec="seconds")} if until else {}
+                self.object({"at": at.isoformat(timespec="milliseconds"), **fields, **ending})
+                continue
+            why = f"({deed.reason})" if deed.reason else ""
+            ends = f"until {until:%Y-%m-%d %H:%M}" if until else ""
+            words = " ".join(filter(None, (deed.by, deed.what, deed.whom, deed.detail, ends, why)))
+            self.line(f"{at:%Y-%m-%d %H:%M:%S} {harmless(words)}")
 
     def messages(self, items: Iterable[Message], me: str) -> None:
         """Messages, one a line."""

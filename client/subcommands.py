@@ -44,7 +44,8 @@ def _reach(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that every one-shot command has."""
     parser.add_argument("--as", dest="nick", metavar="NICK", help="who speaks (else CONFAB_NICK, else your user name)")
     _reach(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
@@ -54,7 +55,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 
 
 def _sending(parser: argparse.ArgumentParser) -> None:
-    _common(parser)
+    add_common(parser)
     parser.add_argument(
         "--wait",
         type=_until,
@@ -73,15 +74,15 @@ def _announcing(parser: argparse.ArgumentParser) -> None:
 
 
 def _limited(parser: argparse.ArgumentParser) -> None:
-    _common(parser)
+    add_common(parser)
     parser.add_argument(
-        "--limit", type=_count, default=50, metavar="N", help=f"how many messages, the latest, at most {HISTORY_PAGE}"
+        "--limit", type=count, default=50, metavar="N", help=f"how many messages, the latest, at most {HISTORY_PAGE}"
     )
 
 
 def _searching(parser: argparse.ArgumentParser) -> None:
     _limited(parser)
-    parser.add_argument("--before", type=_count, metavar="SEQ", help="only those before this sequence number")
+    parser.add_argument("--before", type=count, metavar="SEQ", help="only those before this sequence number")
 
 
 def _remembering(parser: argparse.ArgumentParser) -> None:
@@ -95,10 +96,10 @@ def _remembering(parser: argparse.ArgumentParser) -> None:
 
 
 def _until(text: str) -> tuple[str, int]:
-    state, colon, count = text.partition(":")
+    state, colon, people = text.partition(":")
     if state not in ("accepted", "delivered", "read") or (colon and state == "accepted"):
         raise argparse.ArgumentTypeError(f"{text} is none of accepted, delivered[:N] and read[:N]")
-    return state, _count(count) if colon else 1
+    return state, count(people) if colon else 1
 
 
 def _seconds(text: str) -> float:
@@ -118,10 +119,11 @@ def _moment(text: str) -> datetime:
 
 
 def _place(text: str) -> datetime | int:
-    return _count(text) if text.isdecimal() else _moment(text)
+    return count(text) if text.isdecimal() else _moment(text)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A number above 0; raises ValueError or ArgumentTypeError."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -165,12 +167,14 @@ def _take_target(words: list[str]) -> tuple[str, list[str]]:
     return read_target(words[0]), words[1:]
 
 
-def _no_words(options: argparse.Namespace) -> None:
+def no_words(options: argparse.Namespace) -> None:
+    """Refuse arguments; raises UsageError."""
     if options.words:
         raise UsageError(f"{options.command} takes no arguments.")
 
 
-def _patience(options: argparse.Namespace) -> float:
+def patience(options: argparse.Namespace) -> float:
+    """How long to wait for the broker, seconds."""
     return options.timeout or TIMEOUT_SECONDS
 
 
@@ -187,7 +191,7 @@ def _announce(options: argparse.Namespace) -> int:
             priority=options.priority,
             to=to,
             until=options.wait,
-            timeout=_patience(options),
+            timeout=patience(options),
         )
     return ACCEPTED
 
@@ -202,7 +206,7 @@ def _send(options: argparse.Namespace) -> int:
     text = _text(words)
     with open_client(options) as chat:
         oneshot.send(
-            chat, oneshot.Out(as_json=options.json), target, text, until=options.wait, timeout=_patience(options)
+            chat, oneshot.Out(as_json=options.json), target, text, until=options.wait, timeout=patience(options)
         )
     return ACCEPTED
 
@@ -210,18 +214,18 @@ def _send(options: argparse.Namespace) -> int:
 def _who(options: argparse.Namespace) -> int:
     from . import oneshot
 
-    _no_words(options)
+    no_words(options)
     with open_client(options) as chat:
-        oneshot.who(chat, oneshot.Out(as_json=options.json), timeout=_patience(options))
+        oneshot.who(chat, oneshot.Out(as_json=options.json), timeout=patience(options))
     return ACCEPTED
 
 
 def _rooms(options: argparse.Namespace) -> int:
     from . import oneshot
 
-    _no_words(options)
+    no_words(options)
     with open_client(options) as chat:
-        oneshot.rooms(chat, oneshot.Out(as_json=options.json), timeout=_patience(options))
+        oneshot.rooms(chat, oneshot.Out(as_json=options.json), timeout=patience(options))
     return ACCEPTED
 
 
@@ -240,7 +244,7 @@ def _history(options: argparse.Namespace) -> int:
             limit=options.limit,
             before=options.before,
             since=options.since,
-            timeout=_patience(options),
+            timeout=patience(options),
         )
     return ACCEPTED
 
@@ -253,7 +257,7 @@ def _search(options: argparse.Namespace) -> int:
         raise UsageError("search takes the words to find.")
     with open_client(options) as chat:
         out = oneshot.Out(as_json=options.json)
-        oneshot.search(chat, out, query, limit=options.limit, before=options.before, timeout=_patience(options))
+        oneshot.search(chat, out, query, limit=options.limit, before=options.before, timeout=patience(options))
     return ACCEPTED
 
 
@@ -263,7 +267,7 @@ def _tail(options: argparse.Namespace) -> int:
     targets = [read_target(word) for word in options.words]
     with open_client(options, receive=True) as chat:
         out = oneshot.Out(as_json=options.json)
-        oneshot.tail(chat, out, targets, connect=_patience(options), silence=options.timeout)
+        oneshot.tail(chat, out, targets, connect=patience(options), silence=options.timeout)
     return ACCEPTED
 
 
@@ -283,9 +287,9 @@ COMMANDS = {
     "chat": Subcommand("talk: the console", "[NICK]", _reach, _chat),
     "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
     "send": Subcommand("send a message", "TARGET [TEXT ...]", _sending, _send),
-    "who": Subcommand("who is online", "", _common, _who),
-    "rooms": Subcommand("which rooms there are", "", _common, _rooms),
+    "who": Subcommand("who is online", "", add_common, _who),
+    "rooms": Subcommand("which rooms there are", "", add_common, _rooms),
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
     "search": Subcommand("the latest messages with these words", "WORD ...", _searching, _search),
-    "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", _common, _tail),
+    "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", add_common, _tail),
 }

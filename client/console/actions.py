@@ -84,12 +84,14 @@ def too_long(size: int) -> str:
 
 def _say(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str) -> None:
     """Send a text, and follow it to its readers."""
-    receipt = _do(talk, command, then, line)
+    receipt = carry_out(talk, command, then, line)
     if receipt is not None:
         talk.follow(receipt)
 
 
-def _do(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = "") -> Receipt | None:
+def carry_out(
+    talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = ""
+) -> Receipt | None:
     """Give a command to the client; say so when it, or later the broker, refuses."""
     try:
         receipt = command()
@@ -164,7 +166,7 @@ def join(talk: Talk, arguments: list[str]) -> None:
     except MessageError as error:
         talk.refuse(error)
         return
-    _do(talk, lambda: talk.chat.join(room), lambda seq: talk.turn_to(room))
+    carry_out(talk, lambda: talk.chat.join(room), lambda seq: talk.turn_to(room))
 
 
 def leave(talk: Talk, arguments: list[str]) -> None:
@@ -189,7 +191,7 @@ def leave(talk: Talk, arguments: list[str]) -> None:
         if not others:
             talk.tell(f"You no longer hear {target}, but plain text still goes there; /to TARGET changes that.")
 
-    _do(talk, lambda: talk.chat.leave(room), left)
+    carry_out(talk, lambda: talk.chat.leave(room), left)
 
 
 def history(talk: Talk, arguments: list[str]) -> None:
@@ -228,13 +230,13 @@ def _show_page(talk: Talk, title: str, page: Page) -> None:
     older = "" if page.before is None else "; there is more before it"
     older = "; nothing older is kept" if page.cut else older
     today = talk.now().date()
-    items = (render.message(item, talk.chat.nick, today) for item in page.messages)
+    items = (render.message(item, talk.chat.nick, today, numbered=True) for item in page.messages)
     talk.show(render.rule(title + older), *items, render.rule("now"))
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:
     """Take another nick."""
-    _do(
+    carry_out(
         talk, lambda: talk.chat.rename(read_nick(arguments[0])), lambda seq: talk.tell(f"You are now {talk.chat.nick}.")
     )
 
@@ -255,38 +257,19 @@ def away(talk: Talk, arguments: list[str]) -> None:
     """Say that one is away, or back."""
     text = arguments[0] if arguments else ""
     done = f"You are away: {harmless(text)}. /away alone says that you are back." if text else "You are here again."
-    _do(talk, lambda: talk.chat.away(text), lambda seq: talk.tell(done))
+    carry_out(talk, lambda: talk.chat.away(text), lambda seq: talk.tell(done))
 
 
 def register(talk: Talk, arguments: list[str]) -> None:
     """Have nick, rooms and mail kept."""
     done = "Your nick and your rooms are kept, and what you miss comes when you are back. /unregister ends that."
-    _do(talk, talk.chat.register, lambda seq: talk.tell(done))
+    carry_out(talk, talk.chat.register, lambda seq: talk.tell(done))
 
 
 def unregister(talk: Talk, arguments: list[str]) -> None:
     """Be a guest again."""
     done = "You are a guest again: when you leave, your nick is free."
-    _do(talk, talk.chat.unregister, lambda seq: talk.tell(done))
-
-
-def kick(talk: Talk, arguments: list[str]) -> None:
-    """Admins: end a person's session."""
-    nick, reason = [*arguments, ""][:2]
-    _do(talk, lambda: talk.chat.kick(read_nick(nick), reason), lambda seq: talk.tell(f"{nick} was kicked out."))
-
-
-def ban(talk: Talk, arguments: list[str]) -> None:
-    """Admins: kick a person and keep the key out."""
-    nick, reason = [*arguments, ""][:2]
-    done = f"{nick} is banned; /unban {nick} would let in again."
-    _do(talk, lambda: talk.chat.ban(read_nick(nick), reason), lambda seq: talk.tell(done))
-
-
-def unban(talk: Talk, arguments: list[str]) -> None:
-    """Admins: let a banned person in again."""
-    nick = arguments[0]
-    _do(talk, lambda: talk.chat.unban(read_nick(nick)), lambda seq: talk.tell(f"{nick} may come in again."))
+    carry_out(talk, talk.chat.unregister, lambda seq: talk.tell(done))
 
 
 def down(talk: Talk, arguments: list[str]) -> None:
@@ -296,7 +279,9 @@ def down(talk: Talk, arguments: list[str]) -> None:
     except ValueError as error:
         talk.refuse(error)
         return
-    _do(talk, lambda: talk.chat.down(seconds, reason), lambda seq: None)  # what follows, the broker tells everyone
+    carry_out(
+        talk, lambda: talk.chat.down(seconds, reason), lambda seq: None
+    )  # what follows, the broker tells everyone
 
 
 def read_delay(text: str) -> tuple[float, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
-from . import actions, render
+from . import actions, duties, render
 from .talk import Talk
 
 Handler: TypeAlias = Callable[[Talk, list[str]], None]
@@ -102,9 +102,26 @@ TABLE = (
     Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
     Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
     Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 1, actions.quit_console),
-    Command(("/kick",), "NICK [reason]", "admins: end a person's session", 1, 2, actions.kick, "nick"),
-    Command(("/ban",), "NICK [reason]", "admins: kick, and keep out", 1, 2, actions.ban, "nick"),
-    Command(("/unban",), "NICK", "admins: let in again", 1, 1, actions.unban, "nick"),
+    Command(("/topic",), "[text]", "what this room is about; its owner and moderators set it", 0, 1, duties.topic),
+    Command(("/delete",), "[NUMBER] [reason]", "show a message no more: mine; moderators: any", 0, 2, duties.delete),
+    Command(("/rule",), "[#room] [NAME VALUE]", "the rules here or of a room; admins, owners: set", 0, 1, duties.rule),
+    Command(("/admit",), "NICK [#room]", "owners of a private room: let a person in", 1, 2, duties.admit, "nick"),
+    Command(("/transfer",), "[NICK] KEY", "my registered nick, rooms and role to another key", 1, 2, duties.transfer),
+    Command(("/revoke",), "[NICK] [reason]", "free my nick, end role; admins: another's", 0, 2, duties.revoke, "nick"),
+    Command(("/kick",), "NICK [reason]", "moderators: end a person's sessions", 1, 2, duties.kick, "nick"),
+    Command(("/ban",), "NICK|ADDRESS [for 2h] [reason]", "moderators: keep out", 1, 2, duties.ban, "nick"),
+    Command(("/unban",), "NICK|ADDRESS", "moderators: let in again", 1, 1, duties.unban, "nick"),
+    Command(("/mute",), "NICK [for 10m] [reason]", "moderators: nobody hears it", 1, 2, duties.mute, "nick"),
+    Command(("/unmute",), "NICK", "moderators: let speak again", 1, 1, duties.unmute, "nick"),
+    Command(("/close",), "[#room] [reason]", "moderators, owners: close a room", 0, 2, duties.close, "room"),
+    Command(("/reopen",), "[#room]", "moderators, owners: open it again", 0, 1, duties.reopen, "room"),
+    Command(("/lock",), "[reason]", "moderators: nobody new comes in", 0, 1, duties.lock),
+    Command(("/unlock",), "", "moderators: newcomers come in again", 0, 0, duties.unlock),
+    Command(("/audit",), "[N]", "moderators: who did what to whom", 0, 1, duties.audit),
+    Command(("/grant",), "NICK ROLE", "admins: give a person a role", 2, 2, duties.grant, "nick"),
+    Command(("/invite",), "[N] [for 24h] [as ROLE]", "admins: an invite for so many people", 0, 1, duties.invite),
+    Command(("/invites",), "", "admins: the invites that are good", 0, 0, duties.invites),
+    Command(("/uninvite",), "NUMBER", "admins: withdraw one", 1, 1, duties.uninvite),
     Command(("/down", "down server"), "[in 30s] [reason]", "admins: take the broker down", 0, 1, actions.down),
 )
 

@@ -105,17 +105,20 @@ def conversation(message: Message, me: str) -> str:
     return message.target
 
 
-def message(item: Message, me: str, today: date) -> RenderableType:
-    """A message as a line, an announcement as a panel."""
+def message(item: Message, me: str, today: date, *, numbered: bool = False) -> RenderableType:
+    """A message as a line, an announcement as a panel; `numbered` with the number that /delete takes."""
     if item.kind == "announcement":
         return announcement(item, me, today)
+    body = Text(harmless(item.body, lines=True))
+    if numbered:
+        body.append(f"  №{item.seq}", style="dim")
     return Line(
         (
             (clock(item.at, today), 6),
             (place_text(conversation(item, me)), PLACE_CELLS),
             (_sender(item, me), NICK_CELLS),
         ),
-        Text(harmless(item.body, lines=True)),
+        body,
     )
 
 
@@ -236,6 +239,11 @@ def hint(*rows: tuple[str, str]) -> RenderableType:
     return Indented(table)
 
 
+def unbroken(text: str) -> RenderableType:
+    """A text on one line of its own, so that it can be copied whole."""
+    return Text(f"  {harmless(text)}", style="cyan", no_wrap=True, overflow="ignore")
+
+
 def nothing() -> RenderableType:
     """What leaves no trace, and yet has the input line drawn anew."""
     return Control()
@@ -263,7 +271,7 @@ def _names(nicks: Sequence[str]) -> str:
 
 def receipts(sent: Iterable[Receipt]) -> RenderableType:
     """How far my last messages have come."""
-    table = _table("to", "message", "state")
+    table = make_table("to", "message", "state")
     for receipt in sent:
         to, body = getattr(receipt.command, "to", ""), getattr(receipt.command, "body", "")
         table.add_row(place_text(to), Text(excerpt(body, 30)), Text(progress(receipt)))
@@ -290,7 +298,7 @@ def excerpt(text: str, cells: int = 60) -> str:
 
 def roster(people: Iterable[Person], me: str, today: date) -> RenderableType:
     """Who is online, since when, in which rooms."""
-    table = _table("nick", "since", "rooms", "")
+    table = make_table("nick", "since", "rooms", "")
     for person in sorted(people, key=lambda one: fold(one.nick)):
         nick = nick_text(person.nick)
         if fold(person.nick) == fold(me):
@@ -307,23 +315,25 @@ def roster(people: Iterable[Person], me: str, today: date) -> RenderableType:
 
 def room_list(rooms: Iterable[RoomInfo]) -> RenderableType:
     """Which rooms there are."""
-    table = _table("room", "people", "")
+    table = make_table("room", "people", "topic", "")
     for room in sorted(rooms, key=lambda one: one.name):
+        notes = ["private"] * room.private + ["you are in it"] * room.joined
         table.add_row(
-            place_text(room.name), str(room.people), Text("you are in it" if room.joined else "", style="dim")
+            place_text(room.name), str(room.people), Text(harmless(room.topic)), Text(", ".join(notes), style="dim")
         )
     return Indented(table)
 
 
 def help_table(rows: Iterable[tuple[str, str, str]]) -> RenderableType:
     """Every command: how it is typed, what else it is called, what it does."""
-    table = _table("command", "or", "what it does")
+    table = make_table("command", "or", "what it does")
     for usage, others, text in rows:
         table.add_row(Text(usage, style="bold"), Text(others, style="dim"), Text(text))
     return Indented(table)
 
 
-def _table(*columns: str) -> Table:
+def make_table(*columns: str) -> Table:
+    """An empty table in the console's looks."""
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,

@@ -20,12 +20,15 @@ from rich.text import Text
 from messages import (
     GENERAL,
     Announce,
+    Deleted,
     Gap,
     MessageError,
+    Moderated,
     Person,
     Post,
     Presence,
     RoomChange,
+    Ruled,
     Storing,
     fold,
     harmless,
@@ -38,11 +41,12 @@ from ..exits import describe_bug, exit_code
 from ..model import ClientEvent, Kind, Message
 from ..read import gap_text
 from ..receipt import Receipt
-from . import render
+from . import render, rulings
 from .answers import Answers
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 
+RECENT = 1_000  # messages that are known again when they are deleted
 SENT = 10  # messages of mine of which /receipts tells
 LOUD = frozenset({"high", "urgent"})  # announcements that ring the terminal's bell
 
@@ -76,6 +80,8 @@ class Talk:
         self.people: dict[str, str] = {}  # folded nick → nick: who can be completed
         self.answers = Answers(post, self)
         self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
+        self.last_said = 0  # the sequence of the last message of mine; 0: there is none
+        self._recent: dict[int, str] = {}  # what was shown last, as far as it is to be known again when deleted
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away
         self._day = self.now().date()
@@ -125,8 +131,16 @@ class Talk:
             self._missing = item.missed
             self.show(render.rule("while you were away" if item.missed else "now"))
         self.show(render.message(item, self.chat.nick, today))
+        self._remember(item)
         if item.priority in LOUD and not item.own:
             self.show(Control.bell())
+
+    def _remember(self, item: Message) -> None:
+        if item.own:
+            self.last_said = item.seq
+        self._recent[item.seq] = f"a message of {harmless(item.sender)}: {render.excerpt(item.body, 40)}"
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
 
     def _take_up(self, leftovers: list[Receipt], elsewhere: int) -> None:
         """Show what an earlier run left unanswered, as if it had just been typed."""
@@ -204,6 +218,14 @@ class Talk:
                 self.fail(Rejected(code, text))
             case Gap():
                 self.show(render.warning(gap_text(item)))
+            case Ruled():
+                self.around(rulings.ruled(item))
+            case Moderated():
+                self.show(render.warning(rulings.moderated(item)))
+            case Deleted(seq=seq):
+                self.around(rulings.deleted(item, self._recent.get(seq, f"message {seq}")))
+            case happenings.Slowed():
+                self.show(render.warning(rulings.slowed(item)))
             case Storing(ok=ok, text=text):
                 why = "" if ok else " Until then nothing is accepted; what you send is given back."
                 self.show(render.warning(harmless(text) + why))

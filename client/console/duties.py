@@ -1,0 +1,234 @@
+"""What the commands for those with a role, and for owners of rooms, do: one function a command, as in actions.py."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from messages import EVERYONE, ROLES, Role, fold
+
+from ..spans import read_span, span_text
+from . import render, rulings
+from .actions import carry_out
+from .talk import Talk
+
+
+def kick(talk: Talk, arguments: list[str]) -> None:
+    """End a person's sessions."""
+    who, reason = _who(arguments)
+    carry_out(talk, lambda: talk.chat.kick(who, reason), lambda seq: talk.tell(f"{who} was kicked out."))
+
+
+def ban(talk: Talk, arguments: list[str]) -> None:
+    """Kick a person and keep the key out, or keep out an address."""
+    who, rest = _who(arguments)
+    seconds, reason = _span(rest)
+    done = f"{who} is banned{_for(seconds)}; /unban {who} would let in again."
+    carry_out(talk, lambda: talk.chat.ban(who, reason, seconds), lambda seq: talk.tell(done))
+
+
+def unban(talk: Talk, arguments: list[str]) -> None:
+    """Let a banned person or address in again."""
+    who, _ = _who(arguments)
+    carry_out(talk, lambda: talk.chat.unban(who), lambda seq: talk.tell(f"{who} may come in again."))
+
+
+def mute(talk: Talk, arguments: list[str]) -> None:
+    """Take nothing more from a person that others would see."""
+    who, rest = _who(arguments)
+    seconds, reason = _span(rest)
+    done = f"{who} is muted{_for(seconds)}; /unmute {who} ends that."
+    carry_out(talk, lambda: talk.chat.mute(who, reason, seconds), lambda seq: talk.tell(done))
+
+
+def unmute(talk: Talk, arguments: list[str]) -> None:
+    """Let a person speak again."""
+    who, _ = _who(arguments)
+    carry_out(talk, lambda: talk.chat.unmute(who), lambda seq: talk.tell(f"{who} may speak again."))
+
+
+def delete(talk: Talk, arguments: list[str]) -> None:
+    """Have a message shown no more, by its number; without one, the last that I sent."""
+    number, reason = [*arguments, "", ""][:2]
+    number = number.lstrip("#№")
+    if number and not (number.isascii() and number.isdigit() and len(number) < 16):
+        talk.show(render.refusal("Which message? /history and /search show their numbers: /delete NUMBER [reason]."))
+        return
+    seq = int(number) if number else talk.last_said
+    if not seq:
+        talk.show(render.refusal("You have said nothing yet that could be deleted."))
+        return
+    carry_out(talk, lambda: talk.chat.delete(seq, reason), lambda done: talk.tell(f"Message {seq} is shown no more."))
+
+
+def grant(talk: Talk, arguments: list[str]) -> None:
+    """Give a person a role."""
+    (who, _), role = _who(arguments), arguments[1].lower()
+    if role not in ROLES:
+        talk.show(render.refusal(f"Roles are {', '.join(ROLES)}: /grant NICK ROLE."))
+        return
+    wish: Role = next(known for known in get_args(Role) if known == role)
+    carry_out(talk, lambda: talk.chat.grant(who, wish), lambda seq: talk.tell(f"{who} is {role} now."))
+
+
+def transfer(talk: Talk, arguments: list[str]) -> None:
+    """Give a registered nick, mine or as an admin another's, to another key."""
+    who, key = ["", *arguments][-2:]
+    said = f"{who.removeprefix('@') or 'Your nick'} belongs to that key now."
+    carry_out(
+        talk, lambda: talk.chat.transfer(key.removeprefix("@"), who.removeprefix("@")), lambda seq: talk.tell(said)
+    )
+
+
+def revoke(talk: Talk, arguments: list[str]) -> None:
+    """Free a nick, and end registration and role: mine, or as an admin another's."""
+    who, reason = _who([*arguments, ""]) if arguments else ("", "")
+    carry_out(talk, lambda: talk.chat.revoke(who, reason), lambda seq: talk.tell(f"The nick {who} is free."))
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def rule(talk: Talk, arguments: list[str]) -> None:
+    """Show the rules, or set one."""
+    where, rest = _where(arguments)
+    if len(rest) < 2:
+        talk.answers.ask(lambda: talk.chat.rules(where), lambda found: talk.show(rulings.rules(where, found)))
+        return
+    name, value = rest[0], " ".join(rest[1:])
+    carry_out(talk, lambda: talk.chat.set_rule(name, value, where), _told_to_all)
+
+
+def topic(talk: Talk, arguments: list[str]) -> None:
+    """Show or set what the current room is about."""
+    room = talk.current
+    if not room.startswith("#"):
+        talk.show(render.refusal("You are talking to no room now; /to #room turns to one."))
+    elif arguments:
+        carry_out(talk, lambda: talk.chat.set_rule("topic", arguments[0], room), _told_to_all)
+    else:
+        talk.answers.ask(lambda: talk.chat.rules(room), lambda found: talk.tell(_topic(room, found.get("topic", ""))))
+
+
+def close(talk: Talk, arguments: list[str]) -> None:
+    """Close a room: nobody may speak there or enter."""
+    room, rest = _room(talk, arguments)
+    carry_out(talk, lambda: talk.chat.set_rule("closed", " ".join(rest) or "on", room), _told_to_all)
+
+
+def reopen(talk: Talk, arguments: list[str]) -> None:
+    """Open a closed room."""
+    room, _ = _room(talk, arguments)
+    carry_out(talk, lambda: talk.chat.set_rule("closed", "off", room), _told_to_all)
+
+
+def lock(talk: Talk, arguments: list[str]) -> None:
+    """Let nobody new in for now."""
+    reason = arguments[0] if arguments else ""
+    carry_out(talk, lambda: talk.chat.set_rule("locked", "on", EVERYONE, reason), _told_to_all)
+
+
+def unlock(talk: Talk, arguments: list[str]) -> None:
+    """Let newcomers in again."""
+    carry_out(talk, lambda: talk.chat.set_rule("locked", "off"), _told_to_all)
+
+
+def admit(talk: Talk, arguments: list[str]) -> None:
+    """Let somebody into a private room."""
+    room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
+    who = who.removeprefix("@")
+    carry_out(talk, lambda: talk.chat.admit(room, who), lambda seq: talk.tell(f"{who} may enter {room}."))
+
+
+# --- invites and the trail -------------------------------------------------------------------------------------------
+
+
+def invite(talk: Talk, arguments: list[str]) -> None:
+    """Make an invite that lets people in whom the broker does not know."""
+    words = arguments[0].split() if arguments else []
+    role, uses, seconds = "member", 1, None
+    for word in words:
+        span = read_span(word)
+        if fold(word) in ROLES:
+            role = fold(word)
+        elif word.isascii() and word.isdigit() and len(word) < 7 and int(word):
+            uses = int(word)
+        elif span is not None:
+            seconds = span
+        elif fold(word) not in ("for", "as", "×", "x"):
+            talk.show(render.refusal("It goes like this: /invite [HOW MANY] [for 24h] [as member]"))
+            return
+    wish: Role = next(known for known in get_args(Role) if known == role)
+
+    def made(found: tuple[str, int]) -> None:
+        text, number = found
+        talk.tell(f"Lets {uses} in as {role}{_for(seconds)}; /uninvite {number} withdraws it. Pass it on whole:")
+        talk.show(render.unbroken(text))
+
+    talk.answers.ask(lambda: talk.chat.invite(wish, uses, seconds), made)
+
+
+def invites(talk: Talk, arguments: list[str]) -> None:
+    """Show which invites are good."""
+    talk.answers.ask(talk.chat.invites, lambda found: talk.show(rulings.invites(found, talk.now().date())))
+
+
+def uninvite(talk: Talk, arguments: list[str]) -> None:
+    """Withdraw an invite."""
+    number = arguments[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        talk.show(render.refusal("Which one? /invites shows their numbers."))
+        return
+    carry_out(talk, lambda: talk.chat.uninvite(int(number)), lambda seq: talk.tell("It lets nobody in any more."))
+
+
+def audit(talk: Talk, arguments: list[str]) -> None:
+    """Show what those with a role did."""
+    wanted = arguments[0] if arguments else "20"
+    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= 500):
+        talk.show(render.refusal("/audit takes how many lines to show: 1 to 500."))
+        return
+    talk.answers.ask(
+        lambda: talk.chat.audit(int(wanted)), lambda found: talk.show(rulings.deeds(found, talk.now().date()))
+    )
+
+
+# --- what was typed --------------------------------------------------------------------------------------------------
+
+
+def _who(arguments: list[str]) -> tuple[str, str]:
+    """Whom, and the rest of the line."""
+    who, rest = [*arguments, ""][:2]
+    return who.removeprefix("@"), rest
+
+
+def _span(rest: str) -> tuple[float | None, str]:
+    """Split '[for 2h] [reason]'."""
+    words = rest.split(maxsplit=2)
+    if len(words) > 1 and fold(words[0]) == "for" and (seconds := read_span(words[1])) is not None:
+        return seconds, words[2] if len(words) > 2 else ""
+    return None, rest
+
+
+def _for(seconds: float | None) -> str:
+    return "" if seconds is None else f" for {span_text(seconds)}"
+
+
+def _where(arguments: list[str]) -> tuple[str, list[str]]:
+    """'[#room] rest': the broker, or a room."""
+    words = arguments[0].split() if arguments else []
+    return (words[0], words[1:]) if words and words[0].startswith("#") else (EVERYONE, words)
+
+
+def _room(talk: Talk, arguments: list[str]) -> tuple[str, list[str]]:
+    """'[#room] rest': a room, or the current one."""
+    if arguments and arguments[0].startswith("#"):
+        return arguments[0], arguments[1:]
+    return talk.current, arguments
+
+
+def _topic(room: str, text: str) -> str:
+    return f"{room}: {text}" if text else f"{room} has no topic."
+
+
+def _told_to_all(seq: int) -> None:
+    """Nothing to add: the broker tells everyone whom it concerns."""

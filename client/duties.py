@@ -1,0 +1,208 @@
+"""The shell's subcommands for those with a role, and for owners of rooms: their rows of the table, and how they run.
+
+Like those in subcommands.py they print and map no errors, and import what they need when they run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from messages import EVERYONE, HISTORY_PAGE, ROLES, check_room
+
+from .exits import ACCEPTED
+from .spans import read_span
+from .subcommands import Subcommand, UsageError, add_common, count, no_words, open_client, patience
+
+Deed = Callable[[Any, list[str], argparse.Namespace], Any]  # what is asked of a Client; returns a Receipt
+
+
+def _span(text: str) -> float:
+    seconds = read_span(text)
+    if seconds is None:
+        raise argparse.ArgumentTypeError(f"{text} is no stretch of time: write it as in 10m, 24h or 7d")
+    return seconds
+
+
+def _lasting(parser: argparse.ArgumentParser) -> None:
+    add_common(parser)
+    parser.add_argument(
+        "--for", dest="seconds", type=_span, metavar="TIME", help="for 10m, 24h, 7d (default: for good)"
+    )
+
+
+def _inviting(parser: argparse.ArgumentParser) -> None:
+    add_common(parser)
+    parser.add_argument("--uses", type=count, default=1, metavar="N", help="how many keys may come in with it (1)")
+    parser.add_argument("--expires", type=_span, metavar="TIME", help="until when: 30m, 24h, 7d (default: no end)")
+    parser.add_argument("--role", choices=ROLES, default="member", help="what those become who come with it (member)")
+
+
+def _auditing(parser: argparse.ArgumentParser) -> None:
+    add_common(parser)
+    parser.add_argument(
+        "--limit", type=count, default=50, metavar="N", help=f"how many, the latest, at most {HISTORY_PAGE}"
+    )
+    parser.add_argument("--before", type=count, metavar="SEQ", help="only those before this sequence number")
+
+
+def _deed(needs: int, what: str, ask: Deed) -> Callable[[argparse.Namespace], int]:
+    """A command that is accepted or refused; `what` are its arguments, of which it needs so many."""
+
+    def run(options: argparse.Namespace) -> int:
+        from .oneshot import Out
+
+        if len(options.words) < needs:
+            raise UsageError(f"{options.command} takes {what}.")
+        with open_client(options) as chat:
+            seq = ask(chat, options.words, options).wait(patience(options))
+        Out(as_json=options.json).accepted(seq, "", None)
+        return ACCEPTED
+
+    return run
+
+
+def _reason(words: list[str], first: int = 1) -> str:
+    return " ".join(words[first:])
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise UsageError(f"{text} is no message's number, as `confab history --json` shows them in `seq`.")
+    return int(text)
+
+
+def _role(text: str) -> Any:
+    if text not in ROLES:
+        raise UsageError(f"{text} is no role; there are {', '.join(ROLES)}.")
+    return text
+
+
+def _rules(options: argparse.Namespace) -> int:
+    """Show the rules of the broker or of a room, or set one."""
+    from .oneshot import Out
+
+    words = list(options.words)
+    where = check_room(words.pop(0)) if words and words[0].startswith("#") else EVERYONE
+    out = Out(as_json=options.json)
+    with open_client(options) as chat:
+        if len(words) >= 2:
+            chat.set_rule(words[0], _reason(words), where).wait(patience(options))
+        found = chat.rules(where, patience(options))
+    out.pairs({name: value for name, value in found.items() if not words or name == words[0]})
+    return ACCEPTED
+
+
+def _invite(options: argparse.Namespace) -> int:
+    from .oneshot import Out
+
+    no_words(options)
+    out = Out(as_json=options.json)
+    with open_client(options) as chat:
+        text, number = chat.invite(options.role, options.uses, options.expires, patience(options))
+    out.object({"invite": text, "number": number}) if out.as_json else out.line(text)
+    return ACCEPTED
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from .oneshot import Out
+
+    no_words(options)
+    with open_client(options) as chat:
+        found = chat.audit(options.limit, options.before, patience(options))
+    Out(as_json=options.json).deeds(found)
+    return ACCEPTED
+
+
+DUTIES = {
+    "kick": Subcommand(
+        "end a person's sessions",
+        "NICK [REASON ...]",
+        add_common,
+        _deed(1, "a nick", lambda chat, words, _: chat.kick(words[0], _reason(words))),
+    ),
+    "ban": Subcommand(
+        "keep out a person's key, an address or a range",
+        "NICK|KEY|ADDRESS [REASON ...]",
+        _lasting,
+        _deed(1, "whom", lambda chat, words, options: chat.ban(words[0], _reason(words), options.seconds)),
+    ),
+    "unban": Subcommand(
+        "let in again",
+        "NICK|KEY|ADDRESS",
+        add_common,
+        _deed(1, "whom", lambda chat, words, _: chat.unban(words[0])),
+    ),
+    "mute": Subcommand(
+        "take nothing from a person that others would see",
+        "NICK [REASON ...]",
+        _lasting,
+        _deed(1, "a nick", lambda chat, words, options: chat.mute(words[0], _reason(words), options.seconds)),
+    ),
+    "unmute": Subcommand(
+        "let a person speak again",
+        "NICK",
+        add_common,
+        _deed(1, "a nick", lambda chat, words, _: chat.unmute(words[0])),
+    ),
+    "delete": Subcommand(
+        "show a message to nobody any more",
+        "NUMBER [REASON ...]",
+        add_common,
+        _deed(1, "a message's number", lambda chat, words, _: chat.delete(_number(words[0]), _reason(words))),
+    ),
+    "close": Subcommand(
+        "close a room: nobody may speak there or enter",
+        "'#ROOM' [REASON ...]",
+        add_common,
+        _deed(
+            1, "a room", lambda chat, words, _: chat.set_rule("closed", _reason(words) or "on", check_room(words[0]))
+        ),
+    ),
+    "reopen": Subcommand(
+        "open a closed room",
+        "'#ROOM'",
+        add_common,
+        _deed(1, "a room", lambda chat, words, _: chat.set_rule("closed", "off", check_room(words[0]))),
+    ),
+    "lock": Subcommand(
+        "let nobody new in for now",
+        "[REASON ...]",
+        add_common,
+        _deed(0, "a reason", lambda chat, words, _: chat.set_rule("locked", "on", EVERYONE, _reason(words, 0))),
+    ),
+    "unlock": Subcommand(
+        "let newcomers in again",
+        "",
+        add_common,
+        _deed(0, "nothing", lambda chat, words, _: chat.set_rule("locked", "off")),
+    ),
+    "admit": Subcommand(
+        "let a person into a private room",
+        "'#ROOM' NICK",
+        add_common,
+        _deed(2, "a room and a nick", lambda chat, words, _: chat.admit(words[0], words[1])),
+    ),
+    "grant": Subcommand(
+        "give a person, or a key that was never here, a role",
+        "NICK|KEY ROLE",
+        add_common,
+        _deed(2, "whom and a role", lambda chat, words, _: chat.grant(words[0], _role(words[1]))),
+    ),
+    "transfer": Subcommand(
+        "give a registered nick, its rooms and role to another key",
+        "[NICK] KEY",
+        add_common,
+        _deed(1, "a key", lambda chat, words, _: chat.transfer(words[-1], words[0] if len(words) > 1 else "")),
+    ),
+    "revoke": Subcommand(
+        "free a nick, and end its registration and role",
+        "[NICK] [REASON ...]",
+        add_common,
+        _deed(0, "a nick", lambda chat, words, _: chat.revoke(words[0] if words else "", _reason(words))),
+    ),
+    "rules": Subcommand("show or set the rules here or of a room", "['#ROOM'] [NAME VALUE]", add_common, _rules),
+    "invite": Subcommand("make an invite that lets so many people in", "", _inviting, _invite),
+    "audit": Subcommand("what those with a role did", "", _auditing, _audit),
+}
