@@ -21,6 +21,7 @@ from messages import (
     Local,
     MessageError,
     find_home,
+    key_fingerprint,
     parse_address,
     parse_key,
 )
@@ -237,7 +238,8 @@ def _run(settings: Settings) -> int:
         try:
             folder.publish(keys.public, sockets.endpoints)
             report = Reporter(settings.log_format)
-            _banner(settings, report, [Address(endpoint, keys.public) for endpoint in sockets.endpoints])
+            listening = [Address(endpoint, keys.public) for endpoint in sockets.endpoints]
+            _banner(settings, report, listening, key_fingerprint(keys.public))
             retention = Retention(days=settings.keep_days, size=settings.keep_size)
             Server(core, sockets, report, retention).run()
             report.close()
@@ -251,14 +253,15 @@ def _run(settings: Settings) -> int:
     return 0
 
 
-def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> None:
+def _banner(settings: Settings, report: Reporter, listening: list[Address], fingerprint: str) -> None:
     """Say where the broker is and how to reach it."""
     invites = [_from_outside(address).invite for address in listening]
     if settings.log_format == "json":
         from .notes import Note
 
         endpoints = [address.endpoint for address in listening]
-        report(Note("listening", {"on": endpoints, "invites": invites, "data": str(settings.home.broker)}))
+        where = {"on": endpoints, "invites": invites, "fingerprint": fingerprint, "data": str(settings.home.broker)}
+        report(Note("listening", where))
         return
     from rich.console import Console
     from rich.panel import Panel
@@ -268,6 +271,7 @@ def _banner(settings: Settings, report: Reporter, listening: list[Address]) -> N
     table = Table.grid(padding=(0, 2))
     for index, address in enumerate(listening):
         table.add_row(Text("listening" if index == 0 else "", "dim"), Text(address.endpoint, "bold"))
+    table.add_row(Text("fingerprint", "dim"), Text(f"{fingerprint}, to compare aloud"))
     table.add_row(Text("data", "dim"), Text(str(settings.home.broker), overflow="fold"))
     table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker grant NICK admin)"))
     console = Console(highlight=False)

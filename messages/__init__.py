@@ -90,6 +90,7 @@ from .events import (
     Storing,
     Welcome,
 )
+from .fingerprint import fingerprint_hash, key_fingerprint, spell_fingerprint
 from .home import Home, Local, find_home
 from .limits import (
     BATCH_COMMANDS,
@@ -235,12 +236,15 @@ __all__ = [
     "encode_commands",
     "encode_events",
     "find_home",
+    "fingerprint_hash",
     "fold",
     "harmless",
+    "key_fingerprint",
     "key_text",
     "parse_address",
     "parse_key",
     "rank",
     "skeletons",
+    "spell_fingerprint",
     "version_refusal",
 ]
