@@ -211,12 +211,13 @@ def _export(home: Home) -> int:
 
 
 def _run(settings: Settings) -> int:
+    from .beacon import Beacon
     from .core import Core
     from .folder import Folder
     from .index import Index
     from .keys import load_or_make
     from .log import Log
-    from .notes import Reporter
+    from .notes import Note, Reporter
     from .retention import Retention
     from .server import Server
     from .sockets import Sockets
@@ -235,15 +236,19 @@ def _run(settings: Settings) -> int:
             at=time.time_ns() // 1_000_000,
         )
         sockets = Sockets(keys, settings.bind)
+        beacon = Beacon(keys.public, sockets.endpoints)
         try:
             folder.publish(keys.public, sockets.endpoints)
             report = Reporter(settings.log_format)
             listening = [Address(endpoint, keys.public) for endpoint in sockets.endpoints]
             _banner(settings, report, listening, key_fingerprint(keys.public))
+            for problem in beacon.problems:
+                report(Note("log", {"text": problem}))
             retention = Retention(days=settings.keep_days, size=settings.keep_size)
-            Server(core, sockets, report, retention).run()
+            Server(core, sockets, report, retention, beacon).run()
             report.close()
         finally:
+            beacon.close()
             sockets.close()
         core.store_snapshot()
         index.close()

@@ -18,6 +18,7 @@ from zmq.utils import z85
 
 from messages import HELLO_SECONDS, Closed, Code, DecodeError, Malformed, decode_commands, encode_events
 
+from .beacon import Beacon
 from .connections import Connections
 from .core import Core
 from .notes import Note
@@ -48,13 +49,19 @@ class Server:
     """Runs one core over one set of sockets."""
 
     def __init__(
-        self, core: Core, sockets: Sockets, report: Callable[[Note], None], retention: Retention | None = None
+        self,
+        core: Core,
+        sockets: Sockets,
+        report: Callable[[Note], None],
+        retention: Retention | None = None,
+        beacon: Beacon | None = None,
     ) -> None:
         self._core = core
         self._sockets = sockets
         self._router = sockets.router
         self._report = report
         self._retention = retention or Retention()
+        self._beacon = beacon or Beacon()
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
         self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
@@ -67,7 +74,8 @@ class Server:
         """Serve until an admin or a signal ends it; everything pending is committed and flushed then."""
         self._watch_signals()
         poller = zmq.Poller()
-        for watched in (self._router, self._sockets.zap, self._sockets.monitor, self._wake):
+        sockets = self._sockets
+        for watched in (self._router, sockets.zap, sockets.monitor, self._wake, *self._beacon.sockets.values()):
             poller.register(watched, zmq.POLLIN)
         busy = False
         while self._core.down is None:
@@ -87,14 +95,16 @@ class Server:
         rest = max(rest, (self._calm_at - time.monotonic()) * 1000)
         folding = self._core.index.behind and not 0 <= timeout <= rest
         found = poller.poll(int(rest if folding else timeout))
-        self._idle = not found
-        if folding and not found:
+        self._idle = all(ready in self._beacon.sockets for ready, _ in found)  # anyone can keep the beacon busy
+        if folding and self._idle:
             self._core.fold_index()
         for ready, _ in found:
             if ready is self._sockets.zap:
                 self._sockets.answer_zap()
             elif ready == self._wake.fileno():
                 self._wake.recv(64)
+            elif ready in self._beacon.sockets:
+                self._beacon.answer(ready)
 
     def _tick(self) -> bool:
         """Drain, handle, commit, apply, flush. Returns whether there may be more input at once."""

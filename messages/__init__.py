@@ -6,6 +6,7 @@ Imports nothing of the other packages and never zmq. PROTOCOL.md beside this fil
 from __future__ import annotations
 
 from .address import DEFAULT_ENDPOINT, Address, key_text, parse_address, parse_key
+from .beacon import beacon_answer, beacon_query, read_beacon_answer, read_beacon_query
 from .codec import (
     Malformed,
     decode_commands,
@@ -227,6 +228,8 @@ __all__ = [
     "Unregister",
     "Welcome",
     "Who",
+    "beacon_answer",
+    "beacon_query",
     "check_nick",
     "check_room",
     "check_target",
@@ -245,6 +248,8 @@ __all__ = [
     "parse_key",
     "rank",
     "skeletons",
+    "read_beacon_answer",
+    "read_beacon_query",
     "spell_fingerprint",
     "version_refusal",
 ]

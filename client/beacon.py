@@ -1,0 +1,56 @@
+"""Asks the beacon beside a broker by which fingerprint it goes. One short question over UDP; decides nothing.
+
+Asked only after a handshake failed without a reason. Nothing proves the answer: whoever believes it stops calling, and
+trusts nobody more than before. See broker/beacon.py.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from time import monotonic
+
+from messages import beacon_query, read_beacon_answer
+
+_TRIES = 3  # datagrams get lost
+_WAIT = 0.5 / _TRIES  # seconds for each; the client's thread does nothing else meanwhile
+
+
+def ask_fingerprint(endpoint: str) -> bytes | None:
+    """The fingerprint's hash of the broker at a TCP endpoint, by its own word; None when nobody answers."""
+    if not endpoint.startswith("tcp://"):  # a Unix socket has no number that UDP could share
+        return None
+    nonce = os.urandom(16)
+    try:
+        with _connect(endpoint) as way:
+            for _ in range(_TRIES):
+                way.send(beacon_query(nonce))
+                digest = _listen(way, nonce, monotonic() + _WAIT)
+                if digest is not None:
+                    return digest
+    except (OSError, UnicodeError):  # nobody has the port, there is no way, or the name is none: no answer
+        return None
+    return None
+
+
+def _connect(endpoint: str) -> socket.socket:
+    """A socket that hears only whom it asks, in the family in which the broker was called. The name was just found."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    [(_, kind, _, _, place), *_] = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_DGRAM)
+    way = socket.socket(family, kind)
+    try:
+        way.connect(place)
+    except OSError:
+        way.close()
+        raise
+    return way
+
+
+def _listen(way: socket.socket, nonce: bytes, until: float) -> bytes | None:
+    while (left := until - monotonic()) > 0 and select.select([way], [], [], left)[0]:
+        digest = read_beacon_answer(way.recv(2048), nonce)
+        if digest is not None:
+            return digest
+    return None
