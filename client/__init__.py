@@ -18,7 +18,17 @@ from messages import (
 )
 
 from .client import Client
-from .errors import Broken, ClientError, Closed, NotConfigured, NotReached, OutboxFull, Rejected, Unreachable
+from .errors import (
+    Broken,
+    ClientError,
+    Closed,
+    NotConfigured,
+    NotReached,
+    OutboxFull,
+    Rejected,
+    Unreachable,
+    WrongBroker,
+)
 from .model import (
     CaughtUp,
     ClientEvent,
@@ -28,6 +38,7 @@ from .model import (
     Dismissed,
     Message,
     NotKept,
+    NotRemembered,
     Page,
     Reached,
     Refused,
@@ -59,6 +70,7 @@ __all__ = [
     "NotConfigured",
     "NotKept",
     "NotReached",
+    "NotRemembered",
     "OutboxFull",
     "Page",
     "Person",
@@ -75,5 +87,6 @@ __all__ = [
     "Slowed",
     "Storing",
     "Unreachable",
+    "WrongBroker",
     "__version__",
 ]

@@ -1,4 +1,4 @@
-"""Asks the beacon beside a broker by which fingerprint it goes. One short question over UDP; decides nothing.
+"""Asks the beacon beside a broker by which fingerprint it goes. One short question over UDP; keeps nothing.
 
 Asked only after a handshake failed without a reason. Nothing proves the answer: whoever believes it stops calling, and
 trusts nobody more than before. See broker/beacon.py.
@@ -13,8 +13,17 @@ from time import monotonic
 
 from messages import beacon_query, read_beacon_answer
 
+from .errors import WrongBroker
+from .known import Broker
+
 _TRIES = 3  # datagrams get lost
 _WAIT = 0.5 / _TRIES  # seconds for each; the client's thread does nothing else meanwhile
+
+
+def find_mistake(broker: Broker) -> WrongBroker | None:
+    """Why the broker that is there is not the one that is meant, by its own word; None when it does not say so."""
+    digest = ask_fingerprint(broker.address.endpoint)
+    return None if digest is None else broker.mistaken_for(digest)
 
 
 def ask_fingerprint(endpoint: str) -> bytes | None:

@@ -84,11 +84,12 @@ class Client(Moderation):
     ) -> None:
         nick = check_nick(nick)
         place = find_home(home)
-        address = find_broker(broker, place)
+        found = find_broker(broker, place)
+        address = found.address
         keep_for = (address.key or address.endpoint.encode()) if keep else None
         profile = open_profile(place.profile(nick), keep_for)
         try:
-            self._connection = Connection(address, profile, nick, receive=receive, quiet=quiet)
+            self._connection = Connection(found, profile, nick, receive=receive, quiet=quiet)
         except BaseException:
             profile.release()
             raise

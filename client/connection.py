@@ -32,8 +32,9 @@ from messages import (
 
 from .errors import Broken, ClientError, NotReached, Unreachable
 from .inbox import Inbox
+from .known import Broker
 from .link import Link
-from .model import Connected, Message, NotKept
+from .model import Connected, Message, NotKept, NotRemembered
 from .outbox import Kept
 from .profile import Profile
 from .receipt import Awaited, Numbered, People, Receipt
@@ -90,7 +91,7 @@ def _shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: Cl
 class Connection:
     """A session kept alive by a thread. All methods are for the user's threads, and thread-safe."""
 
-    def __init__(self, address: Address, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
+    def __init__(self, broker: Broker, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
         keeper = profile.keeper
         kept = keeper.kept if keeper else None
         self.session = Session(
@@ -100,13 +101,15 @@ class Connection:
             receive=receive,
             quiet=quiet,
             kept=kept,
-            token=address.token,
+            token=broker.address.token,
             tells_read=lambda: profile.tells_read,  # asked each time: any window of the profile may turn it off
         )
         self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
         if keeper and keeper.problem:
             self.session.inbox.put_event(NotKept(keeper.problem))
-        self._address = address
+        self._broker = broker
+        self._address = broker.address
+        self._remembered = False  # the broker has welcomed us, so that its key has been written down
         self._profile = profile
         self._lock = threading.RLock()  # guards the session and what follows; also held by a signal handler's send
         self._changed = threading.Condition(self._lock)  # something came: an answer, a message, a new state
@@ -299,9 +302,21 @@ class Connection:
         except zmq.ZMQError as error:  # no descriptor left, say: that may pass
             return f"No connection can be made: {error.strerror}."
         try:
-            return self._converse(link)
+            why = self._converse(link)
+            if link.unproven:
+                self._question_broker()
+            return why
         finally:
             link.close(goodbye=self.session.state is State.OVER)
+
+    def _question_broker(self) -> None:
+        """After a handshake that failed without a reason: end for good if the broker says that it is another one."""
+        from .beacon import find_mistake  # sockets are slow to import, and hardly anybody gets here
+
+        if wrong := find_mistake(self._broker):
+            with self._lock:
+                self.session.dismissed(wrong)
+                self._changed.notify_all()
 
     def _converse(self, link: Link) -> str:
         """Use a link until the session is over or the link is of no more use; return why."""
@@ -329,6 +344,8 @@ class Connection:
             self._save(kept)
             for frame in pack(commands):
                 link.send(frame)
+            if not self._remembered and self.session.welcome is not None:
+                self._remember()
             if self.session.state is State.OVER or link.broken or self.session.stale:
                 return link.broken or self.session.stale
             if not greeted:
@@ -349,6 +366,14 @@ class Connection:
                 self.session.stop_keeping(problem)
             self._saved = max([self._saved, *(row.place for row in kept.rows)])
             self._changed.notify_all()
+
+    def _remember(self) -> None:
+        """The broker has welcomed us, so that from now on its address is enough."""
+        self._remembered = True
+        if problem := self._broker.remember():
+            with self._lock:
+                self.session.inbox.put_event(NotRemembered(problem))
+                self._changed.notify_all()
 
     def _sit_out(self, seconds: float, hurried: float) -> bool:
         """Wait before the next attempt, when someone is in a hurry until `hurried`; tells whether there is one."""

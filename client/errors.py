@@ -2,6 +2,7 @@
 
     ClientError
     ├── Rejected       the broker refused (or surely would): `code` says why, trying again alone will not help
+    │   └── WrongBroker  another broker than the expected one is there, and was sent nothing
     ├── Unreachable    no broker answered; trying again later may help
     ├── NotReached     accepted, but not known to have come as far as was waited for; also a TimeoutError
     ├── OutboxFull     too much is unanswered already; wait for receipts, then send again
@@ -14,6 +15,8 @@ messages.InvalidName before anything is sent.
 """
 
 from __future__ import annotations
+
+WRONG_BROKER = "wrong_broker"  # a code of this side, beside those of messages.Code
 
 
 class ClientError(Exception):
@@ -30,6 +33,10 @@ class Rejected(ClientError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class WrongBroker(Rejected):
+    """Who is at the broker's address says that its key is another one: for people to settle. `code` is WRONG_BROKER."""
 
 
 class Unreachable(ClientError):

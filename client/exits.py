@@ -6,7 +6,7 @@ import os
 
 from messages import Code, MessageError
 
-from .errors import NotConfigured, NotReached, Rejected, Unreachable
+from .errors import WRONG_BROKER, NotConfigured, NotReached, Rejected, Unreachable
 
 ACCEPTED = 0
 REJECTED = 1  # also anything unforeseen
@@ -24,6 +24,7 @@ _BY_CODE: dict[str, int] = {
     Code.NOT_ALLOWED: NOT_ALLOWED,
     Code.BANNED: NOT_ALLOWED,
     Code.KICKED: NOT_ALLOWED,
+    WRONG_BROKER: UNREACHABLE,
 }
 
 

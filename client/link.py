@@ -39,6 +39,7 @@ class Link:
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: Address, profile: Profile, wake: int) -> None:
         self.up = False  # the handshake succeeded: the other end has proved its key
         self.broken = ""  # why this link is of no more use
+        self.unproven = False  # the handshake failed without a reason: perhaps the other end has another key
         self._endpoint = address.endpoint
         self._wake = wake
         self._socket = context.socket(zmq.DEALER)
@@ -131,6 +132,7 @@ class Link:
             case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
                 text = f"What listens at {at} did not prove the broker's key; is the invite that of this broker?"
                 self._break(text)
+                self.unproven = True
             case zmq.Event.DISCONNECTED:
                 self._break(
                     f"The connection to {at} broke." if self.up else f"What listens at {at} is no confab broker."

@@ -1,15 +1,17 @@
-"""Which broker: what was asked for, else CONFAB_BROKER, else the one of this home. Reads one file, opens no socket."""
+"""Which broker: what was asked for, else CONFAB_BROKER, else the one of this home. Reads files, opens no socket."""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 import msgspec
 
-from messages import Address, Home, InvalidAddress, Local, parse_address, parse_key
+from messages import Address, Home, InvalidAddress, Local, key_text, parse_address, parse_key
 
 from .errors import NotConfigured
+from .known import FROM_INVITE, OF_THIS_HOME, Broker, KnownBrokers
 
 NOBODY = "No broker is known here. Start one with `make broker` or `confab-broker`, or pass its invite with --broker."
 
@@ -17,25 +19,30 @@ _LOOPBACK = re.compile(r"tcp://(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+")
 _ANYWHERE = {"tcp://*:": "tcp://127.0.0.1:", "tcp://0.0.0.0:": "tcp://127.0.0.1:", "tcp://[::]:": "tcp://[::1]:"}
 
 
-def find_broker(chosen: str | None, home: Home) -> Address:
+def find_broker(chosen: str | None, home: Home) -> Broker:
     """The broker's endpoint and key; raises NotConfigured with what to do about it."""
     chosen = chosen or os.environ.get("CONFAB_BROKER") or None
     local = _read_local(home)
     if chosen is None:
         if local is None or not local.endpoints:
             raise NotConfigured(NOBODY)
-        return _with_key(Address(_reachable(local.endpoints[0])), local, home)
+        return _of_this_home(_reachable(local.endpoints[0]), local, home)
     try:
         address = parse_address(chosen)
     except InvalidAddress as error:
         raise NotConfigured(str(error)) from error
+    brokers = KnownBrokers(home)
+    known = brokers.check(address)
+    if known is not None:
+        return Broker(replace(address, key=parse_key(known.key)), f"remembered since {known.date}")
     if address.key is not None:
-        return address
+        own = local is not None and local.key == key_text(address.key)
+        return Broker(address, FROM_INVITE, None if own else brokers)
     if local is not None and _is_local(address.endpoint, local):
-        return _with_key(address, local, home)
+        return _of_this_home(address.endpoint, local, home)
     raise NotConfigured(
         f"A client needs the invite of {address.endpoint}, which carries the broker's key: confab://host:port/key, "
-        "as the broker prints it when it starts."
+        "as the broker prints it when it starts. Once it was welcomed with that, the address alone is enough."
     )
 
 
@@ -48,9 +55,9 @@ def _read_local(home: Home) -> Local | None:
         raise NotConfigured(f"{home.local} cannot be read ({error}); starting the broker writes it anew.") from error
 
 
-def _with_key(address: Address, local: Local, home: Home) -> Address:
+def _of_this_home(endpoint: str, local: Local, home: Home) -> Broker:
     try:
-        return Address(address.endpoint, parse_key(local.key))
+        return Broker(Address(endpoint, parse_key(local.key)), OF_THIS_HOME)
     except InvalidAddress as error:
         raise NotConfigured(f"{home.local} is damaged ({error}); starting the broker writes it anew.") from error
 

@@ -102,6 +102,12 @@ class Slowed(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class NotRemembered(msgspec.Struct, frozen=True):
+    """The key of this broker could not be written down: the next run needs its invite again."""
+
+    text: str  # a sentence
+
+
 class Disconnected(msgspec.Struct, frozen=True):
     """The connection broke; the client connects again by itself."""
 
@@ -116,7 +122,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Dismissed(msgspec.Struct, frozen=True):
-    """The broker ended this session for good; the client does not connect again."""
+    """The broker ended this session for good, or is the wrong one; the client does not connect again."""
 
     code: str
     text: str
@@ -142,6 +148,7 @@ ClientEvent: TypeAlias = (
     | Connected
     | CaughtUp
     | NotKept
+    | NotRemembered
     | Reached
     | Slowed
     | Disconnected

@@ -13,10 +13,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from messages import BODY_BYTES, Code, Deed, Gap, MessageError, Person, Priority, RoomInfo, fold, harmless
+from messages import (
+    BODY_BYTES,
+    Code,
+    Deed,
+    Gap,
+    MessageError,
+    Person,
+    Priority,
+    RoomInfo,
+    fold,
+    harmless,
+    key_fingerprint,
+)
 
 from .client import Client
 from .errors import ClientError, Rejected
+from .known import Known
 from .model import Connected, Disconnected, Dismissed, Message
 from .read import gap_text
 from .receipt import Awaited, Receipt
@@ -245,6 +258,17 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
             case _:
                 pass
     raise TimeoutError(f"Nothing came for {silence:g} s." if silence is not None else "The stream has ended.")
+
+
+def trusted(out: Out, endpoint: str, key: bytes, before: Known | None) -> None:
+    """Print by which key a broker is known from now on, and by which it was before, if that was another one."""
+    now = key_fingerprint(key)
+    changed = before if before is not None and before.fingerprint != now else None
+    if out.as_json:
+        out.object({"broker": endpoint, "fingerprint": now, "before": changed.fingerprint if changed else None})
+        return
+    then = f" It was {changed.fingerprint} since {changed.date}." if changed else ""
+    out.line(f"The broker at {harmless(endpoint)} is known by the fingerprint {now} from now on.{then}")
 
 
 def _conversations(item: Message, me: str) -> set[str]:

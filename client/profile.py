@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import NotConfigured
+from .files import locked, write_whole
 
 if TYPE_CHECKING:
     from .keeper import Keeper
@@ -91,9 +90,9 @@ def _keys(folder: Path) -> tuple[bytes, bytes]:
     import zmq  # only for its key arithmetic; no socket is made here
 
     path = folder / "key"
-    with _locked(folder / "lock"):
+    with locked(folder / "lock"):
         if not path.exists():
-            _write_whole(path, zmq.curve_keypair()[1] + b"\n")
+            write_whole(path, zmq.curve_keypair()[1] + b"\n")
     secret = path.read_bytes().strip()
     try:
         return zmq.curve_public(secret), secret
@@ -178,28 +177,3 @@ def _device(slot: int) -> bytes:
         os.pwrite(slot, device.hex().encode() + b"\n", 0)
         os.fsync(slot)
     return device
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that others see whole or not at all, readable for its owner only."""
-    draft = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

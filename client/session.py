@@ -166,6 +166,11 @@ class Session:
             self.state, self.failure = State.OVER, error
             self.outbox.fail(error)
 
+    def dismissed(self, why: errors.Rejected) -> None:
+        """End for good: by the broker's word, or since it is the wrong broker."""
+        self.inbox.put_event(model.Dismissed(why.code, why.text))
+        self.fail(why)
+
     # --- what the connection reports ----------------------------------------------------------------------------------
 
     def connected(self, now: float) -> None:
@@ -253,7 +258,7 @@ class Session:
                 case Closed():
                     self.inbox.put_event(model.ServerClosed(event.by, event.reason))
                 case Dismissed():
-                    self._dismissed(event.code, event.text)
+                    self.dismissed(errors.Rejected(event.code, event.text))
 
     # --- greeting -----------------------------------------------------------------------------------------------------
 
@@ -285,7 +290,7 @@ class Session:
 
     def _rejected(self, event: Rejected, now: float) -> None:
         if event.number == 0 and event.code in DISMISSING:
-            self._dismissed(event.code, event.text)
+            self.dismissed(errors.Rejected(event.code, event.text))
         elif event.number == 0 and self.state is State.GREETING:
             self._greeting_refused(event)
         elif event.code == Code.TOO_FAST and event.number in self.outbox.flying:
@@ -307,10 +312,6 @@ class Session:
         if self.refusal is None or self.refusal.code != event.code:
             self.inbox.put_event(model.Refused(event.code, event.text))
         self.refusal = errors.Rejected(event.code, event.text)
-
-    def _dismissed(self, code: str, text: str) -> None:
-        self.inbox.put_event(model.Dismissed(code, text))
-        self.fail(errors.Rejected(code, text))
 
     # --- answers ------------------------------------------------------------------------------------------------------
 

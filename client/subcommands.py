@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from messages import GENERAL, HISTORY_PAGE, MessageError, parse_address
+from messages import GENERAL, HISTORY_PAGE, MessageError, find_home, parse_address
 
 from .exits import ACCEPTED
 from .targets import default_nick, read_target
@@ -37,18 +37,31 @@ class Subcommand:
 # --- options -------------------------------------------------------------------------------------------------------
 
 
-def _reach(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--broker", metavar="ADDRESS", help="invite or address (else CONFAB_BROKER, else the one here)")
+def _at_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--home", metavar="FOLDER", help="where keys are kept (else CONFAB_HOME, else the user's data folder)"
     )
+
+
+def _reach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", metavar="ADDRESS", help="invite or address (else CONFAB_BROKER, else the one here)")
+    _at_home(parser)
+
+
+def _printing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
+
+
+def _trusting(parser: argparse.ArgumentParser) -> None:
+    _at_home(parser)
+    _printing(parser)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options that every one-shot command has."""
     parser.add_argument("--as", dest="nick", metavar="NICK", help="who speaks (else CONFAB_NICK, else your user name)")
     _reach(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
+    _printing(parser)
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help=f"give up after this long ({TIMEOUT_SECONDS:g})"
     )
@@ -283,6 +296,20 @@ def _chat(options: argparse.Namespace) -> int:
     return app.run(open_client(options, receive=True, quiet=False, keep=keep))
 
 
+def _trust(options: argparse.Namespace) -> int:
+    from . import oneshot
+    from .known import KnownBrokers
+
+    if len(options.words) != 1:
+        raise UsageError("trust takes one invite, as the broker prints it: confab://host:port/key.")
+    address = parse_address(options.words[0])
+    if address.key is None:
+        raise UsageError(f"{options.words[0]} carries no key; trust takes an invite: confab://host:port/key.")
+    before = KnownBrokers(find_home(options.home)).trust(address)
+    oneshot.trusted(oneshot.Out(as_json=options.json), address.endpoint, address.key, before)
+    return ACCEPTED
+
+
 COMMANDS = {
     "chat": Subcommand("talk: the console", "[NICK]", _reach, _chat),
     "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
@@ -292,4 +319,5 @@ COMMANDS = {
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
     "search": Subcommand("the latest messages with these words", "WORD ...", _searching, _search),
     "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", add_common, _tail),
+    "trust": Subcommand("take a broker's new key for the right one", "INVITE", _trusting, _trust),
 }

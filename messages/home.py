@@ -3,6 +3,7 @@
 home/                     platformdirs' user data folder, or CONFAB_HOME, or --data / --home
 ├── broker/               the broker's own (0700): secret key, log, lock
 │   └── local.json        where it listens and its public key; how local clients find it
+├── known.json            (0600) the keys by which clients know brokers elsewhere
 └── profiles/NICK/        one identity of this user: secret key and device slots
 """
 
@@ -39,6 +40,11 @@ class Home:
     def local(self) -> Path:
         """The file that tells local clients where the broker is (see Local)."""
         return self.broker / "local.json"
+
+    @property
+    def known(self) -> Path:
+        """The file in which clients remember the keys of brokers elsewhere."""
+        return self.path / "known.json"
 
     def profile(self, nick: str) -> Path:
         """The folder of the identity that goes by `nick` (which must have passed check_nick)."""

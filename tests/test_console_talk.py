@@ -21,6 +21,7 @@ from client.model import (
     Disconnected,
     Dismissed,
     NotKept,
+    NotRemembered,
     Page,
     Reached,
     Refused,
@@ -325,6 +326,7 @@ def test_what_was_missed_is_counted_once_it_has_come(desk: Desk) -> None:
 
 def test_a_disk_that_fails_is_told(desk: Desk) -> None:
     desk.happens(NotKept("The disk is full.")).sees("The disk is full.")
+    desk.happens(NotRemembered("Have the invite at hand.")).sees("Have the invite at hand.")
 
 
 def test_the_input_line_and_a_command_tell_who_has_what_i_said(desk: Desk) -> None:

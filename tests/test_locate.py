@@ -37,7 +37,7 @@ def test_without_any_broker_the_sentence_says_what_to_do(home: Home) -> None:
 
 def test_the_homes_own_broker_needs_no_argument(home: Home) -> None:
     listens(home, "tcp://127.0.0.1:5577", "ipc:///tmp/x")
-    assert find_broker(None, home) == Address("tcp://127.0.0.1:5577", KEY)
+    assert find_broker(None, home).address == Address("tcp://127.0.0.1:5577", KEY)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_homes_own_broker_needs_no_argument(home: Home) -> None:
 )
 def test_a_broker_that_listens_everywhere_is_reached_here(home: Home, bound: str, reached: str) -> None:
     listens(home, bound)
-    assert find_broker(None, home).endpoint == reached
+    assert find_broker(None, home).address.endpoint == reached
 
 
 def test_the_environment_goes_before_the_home_and_the_argument_before_both(
@@ -59,10 +59,10 @@ def test_the_environment_goes_before_the_home_and_the_argument_before_both(
 ) -> None:
     listens(home, "tcp://127.0.0.1:5577")
     monkeypatch.setenv("CONFAB_BROKER", INVITE)
-    assert find_broker(None, home) == Address("tcp://chat.example:5577", OTHER)
-    assert find_broker("127.0.0.1", home) == Address("tcp://127.0.0.1:5577", KEY)
+    assert find_broker(None, home).address == Address("tcp://chat.example:5577", OTHER)
+    assert find_broker("127.0.0.1", home).address == Address("tcp://127.0.0.1:5577", KEY)
     monkeypatch.setenv("CONFAB_BROKER", "")
-    assert find_broker(None, home).key == KEY
+    assert find_broker(None, home).address.key == KEY
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_environment_goes_before_the_home_and_the_argument_before_both(
 )
 def test_a_plain_address_of_this_machine_takes_the_homes_key(home: Home, address: str) -> None:
     listens(home, "tcp://10.0.0.7:5577")
-    assert find_broker(address, home).key == KEY
+    assert find_broker(address, home).address.key == KEY
 
 
 @pytest.mark.parametrize("address", ["tcp://chat.example:5577", "tcp://127.0.0.1.example:5577"])
@@ -86,7 +86,7 @@ def test_a_plain_address_without_a_broker_of_this_home_needs_the_invite(home: Ho
 
 
 def test_an_invite_is_enough_whatever_lies_in_the_home(home: Home) -> None:
-    assert find_broker(INVITE, home) == Address("tcp://chat.example:5577", OTHER)
+    assert find_broker(INVITE, home).address == Address("tcp://chat.example:5577", OTHER)
 
 
 @pytest.mark.parametrize("address", ["confab://host", "http://host", "tcp://", "confab://host:0/x"])

@@ -202,7 +202,7 @@ class Talk:
                     self.show(render.rule(f"now; {_messages(missed)} missed"))
             case happenings.Reached():
                 self.show(render.nothing())  # the input line is drawn anew, and tells it
-            case happenings.NotKept(text=text):
+            case happenings.NotKept(text=text) | happenings.NotRemembered(text=text):
                 self.show(render.warning(harmless(text)))
             case happenings.Refused():
                 self._refused(item)
