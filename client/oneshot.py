@@ -25,6 +25,7 @@ from messages import (
     fold,
     harmless,
     key_fingerprint,
+    key_text,
 )
 
 from .client import Client
@@ -258,6 +259,17 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
             case _:
                 pass
     raise TimeoutError(f"Nothing came for {silence:g} s." if silence is not None else "The stream has ended.")
+
+
+def identity(out: Out, nick: str, key: bytes, then: str) -> None:
+    """Print who somebody is, and for a person a remark."""
+    fields = {"nick": nick, "fingerprint": key_fingerprint(key), "key": key_text(key)}
+    if out.as_json:
+        out.object(fields)
+        return
+    out.table([(name, harmless(value)) for name, value in fields.items()])
+    if then:
+        out.line(harmless(then))
 
 
 def trusted(out: Out, endpoint: str, key: bytes, before: Known | None) -> None:

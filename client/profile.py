@@ -72,8 +72,7 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
     With `keep_for`, which names a broker, it is a slot that keeps what is said to that broker.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = _keys(folder)
+        keys = make_keys(folder)
         if keep_for is not None:
             slot, keeper = _take_window(folder, keep_for)
             return Profile(folder, keys, keeper.device, slot, keeper)
@@ -86,13 +85,18 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
         raise NotConfigured(text) from error
 
 
-def _keys(folder: Path) -> tuple[bytes, bytes]:
+def make_keys(folder: Path, secret: bytes | None = None) -> tuple[bytes, bytes]:
+    """The profile's key pair, public and secret, in Z85; where there is none it is made, of `secret` if that is given.
+
+    Raises NotConfigured for a key file that is damaged, and OSError.
+    """
     import zmq  # only for its key arithmetic; no socket is made here
 
     path = folder / "key"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder / "lock"):
         if not path.exists():
-            write_whole(path, zmq.curve_keypair()[1] + b"\n")
+            write_whole(path, (secret or zmq.curve_keypair()[1]) + b"\n")
     secret = path.read_bytes().strip()
     try:
         return zmq.curve_public(secret), secret

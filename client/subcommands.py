@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from messages import GENERAL, HISTORY_PAGE, MessageError, find_home, parse_address
@@ -55,6 +56,13 @@ def _printing(parser: argparse.ArgumentParser) -> None:
 def _trusting(parser: argparse.ArgumentParser) -> None:
     _at_home(parser)
     _printing(parser)
+
+
+def _identifying(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--as", dest="nick", metavar="NICK", help="whose key (else CONFAB_NICK, your user name, or what the file says)"
+    )
+    _trusting(parser)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -296,6 +304,30 @@ def _chat(options: argparse.Namespace) -> int:
     return app.run(open_client(options, receive=True, quiet=False, keep=keep))
 
 
+def _id(options: argparse.Namespace) -> int:
+    from . import identity, oneshot
+
+    home, nick = find_home(options.home), options.nick
+    match options.words:
+        case ["show"]:
+            who = identity.show_identity(home, nick or default_nick())
+            then = f"{who.nick} is new here: the key was made just now." if who.new else ""
+        case ["export", file]:
+            who = identity.export_identity(home, nick or default_nick(), Path(file))
+            then = (
+                f"Whoever has {file} is {who.nick}: keep it as you keep a password. On the other machine run "
+                "`confab id import` with it, then remove it."
+            )
+        case ["import", file]:
+            who = identity.import_identity(home, Path(file), nick)
+            here = f"You are {who.nick} here too now." if who.new else f"You were {who.nick} here already."
+            then = f"{here} So is whoever has {file}: remove it when you need it no more."
+        case _:
+            raise UsageError("id takes one of: show, export FILE, import FILE.")
+    oneshot.identity(oneshot.Out(as_json=options.json), who.nick, who.key, then)
+    return ACCEPTED
+
+
 def _trust(options: argparse.Namespace) -> int:
     from . import oneshot
     from .known import KnownBrokers
@@ -319,5 +351,6 @@ COMMANDS = {
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
     "search": Subcommand("the latest messages with these words", "WORD ...", _searching, _search),
     "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", add_common, _tail),
+    "id": Subcommand("show your key, or take it to another machine", "show|export|import [FILE]", _identifying, _id),
     "trust": Subcommand("take a broker's new key for the right one", "INVITE", _trusting, _trust),
 }

@@ -22,6 +22,7 @@ SOCKET_OWNERS = {  # the only modules that may import zmq, or that make keys wit
     "broker/server.py",
     "broker/sockets.py",
     "client/connection.py",
+    "client/identity.py",
     "client/link.py",
     "client/profile.py",
 }

@@ -1,0 +1,91 @@
+"""A person's key, shown to others or taken to another machine. Files only; device slots stay where they are.
+
+A second machine is another device of the same account, so only the key goes along.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import zmq
+from zmq.utils import z85
+
+from messages import Home, check_nick
+
+from .errors import NotConfigured
+from .files import write_new
+from .profile import make_keys
+
+_LONGEST = 4096  # bytes of an exported file; those that we write have some 200
+
+
+class Identity(NamedTuple):
+    """Who a profile is."""
+
+    nick: str
+    key: bytes  # public, 32 bytes
+    new: bool = False  # the profile was made just now
+
+
+class _Exported(msgspec.Struct):
+    """The file that carries an identity."""
+
+    nick: str
+    secret: str  # Z85, as in the profile's key file
+    note: str = ""  # for whoever finds the file
+
+
+def show_identity(home: Home, nick: str) -> Identity:
+    """Whose key the profile `nick` holds, made if it is new; raises InvalidName, NotConfigured and OSError."""
+    nick = check_nick(nick)
+    folder = home.profile(nick)
+    new = not (folder / "key").exists()
+    public, _ = make_keys(folder)
+    return Identity(nick, z85.decode(public), new)
+
+
+def export_identity(home: Home, nick: str, file: Path) -> Identity:
+    """Write the secret key of the profile `nick` to a new file; raises InvalidName, NotConfigured and OSError."""
+    nick = check_nick(nick)
+    folder = home.profile(nick)
+    if not (folder / "key").exists():
+        raise NotConfigured(f"There is no profile {nick} in {home.path}, so there is nothing to export.")
+    public, secret = make_keys(folder)
+    note = f"Whoever has this file is {nick}. Keep it as you keep a password."
+    content = msgspec.json.encode(_Exported(nick, secret.decode("ascii"), note))
+    try:
+        write_new(file, msgspec.json.format(content) + b"\n")
+    except FileExistsError as error:
+        raise NotConfigured(f"{file} is there already and was left as it is. Choose another name.") from error
+    return Identity(nick, z85.decode(public))
+
+
+def import_identity(home: Home, file: Path, nick: str | None = None) -> Identity:
+    """Make the profile `nick`, else the one named in the file, of an exported key.
+
+    Raises InvalidName; NotConfigured when the profile is another person, or the file none of ours; and OSError.
+    """
+    exported, public = _read(file)
+    nick = check_nick(nick or exported.nick)
+    folder = home.profile(nick)
+    new = not (folder / "key").exists()
+    found, _ = make_keys(folder, exported.secret.encode("ascii"))
+    if found != public:
+        raise NotConfigured(
+            f"The profile {nick} in {home.path} has another key, and was left as it is. Choose another nick with --as, "
+            f"or move {folder} away first: that person is lost without it."
+        )
+    return Identity(nick, z85.decode(public), new)
+
+
+def _read(file: Path) -> tuple[_Exported, bytes]:
+    with file.open("rb") as source:
+        content = source.read(_LONGEST)
+    try:
+        exported = msgspec.json.decode(content, type=_Exported)
+        return exported, zmq.curve_public(exported.secret.encode("ascii"))
+    except (msgspec.DecodeError, ValueError, zmq.ZMQError) as error:
+        text = f"{file} holds no key that `confab id export` wrote, or is damaged. Nothing was changed."
+        raise NotConfigured(text) from error
