@@ -90,7 +90,7 @@ class BrokerProcess:
         return line
 
     def run(self, *arguments: str) -> str:
-        """Run the broker's program beside it, as in `admin grant`."""
+        """Run the broker's program beside it, as in `grant`."""
         command = [sys.executable, "-m", "broker", "--data", str(self.home), *arguments]
         return subprocess.run(
             command, cwd=TREE, env=environment(), capture_output=True, text=True, timeout=DEADLINE, check=True
