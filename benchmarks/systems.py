@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from messages import Home, Local, parse_key
+from broker import operator
+from messages import EVERYONE, Home, Local, Rule, parse_key
 
 from .machine import scratch
 from .processes import Server, answers, free_port
@@ -37,10 +38,11 @@ class Running:
 
 @contextmanager
 def confab() -> Iterator[Running]:
-    """The broker with everything on, in an empty home."""
+    """The broker with everything on but the rate of each account, which is off, in an empty home."""
     with TemporaryDirectory(prefix="confab-bench-", dir=scratch()) as folder:
         home, port = Home(Path(folder)), free_port()
         command = [sys.executable, "-m", "broker", "--bind", f"tcp://127.0.0.1:{port}", "--data", folder]
+        operator.ask(home, Rule(1, EVERYONE, "rate", "off"))  # a hundred commands a second are for people
         with Server(command, home.local.exists, home.path / "output") as server:
             local = msgspec.json.decode(home.local.read_bytes(), type=Local)
             yield Running(server, port, home.path, parse_key(local.key))

@@ -21,6 +21,7 @@ from messages import (
     Home,
     Local,
     Rejected,
+    Rule,
     Welcome,
     decode_events,
     encode_commands,
@@ -39,8 +40,11 @@ class OperatorError(Exception):
 
 
 def ask(home: Home, command: AnyCommand) -> AnyEvent:
-    """Put a command to the broker of a home; returns its answer. Raises OperatorError, KeyFileError, LogError."""
-    if not home.broker.is_dir():
+    """Put a command to the broker of a home; returns its answer. Raises OperatorError, KeyFileError, LogError.
+
+    A rule may be set before the broker's first start, which makes its data; nothing else may.
+    """
+    if not home.broker.is_dir() and not isinstance(command, Rule):
         raise OperatorError(f"There is no broker's data in {home.broker}. Start the broker once, or choose --data.")
     try:
         folder = Folder(home)

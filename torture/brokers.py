@@ -17,8 +17,8 @@ from typing import Self
 
 from benchmarks.machine import scratch
 from benchmarks.processes import free_port
-from broker import upkeep
-from messages import find_home
+from broker import operator, upkeep
+from messages import EVERYONE, Rule, find_home
 
 TREE = Path(__file__).parent.parent
 START_SECONDS = 20.0  # a start takes a tenth of a second; a busy machine, or strace, a few times that
@@ -38,6 +38,11 @@ def folder() -> Iterator[Path]:
 def endpoint() -> str:
     """Where nobody listens now."""
     return f"tcp://127.0.0.1:{free_port()}"
+
+
+def without_rate(home: Path) -> None:
+    """Let everybody say as much as they can, from the first start on: how they are slowed is not what is tested."""
+    operator.ask(find_home(home), Rule(1, EVERYONE, "rate", "off"))
 
 
 class Broker:

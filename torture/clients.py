@@ -18,7 +18,7 @@ from pathlib import Path
 
 from client import Client
 
-from .brokers import TREE, Broker, TortureError, broken, endpoint, folder, stored
+from .brokers import TREE, Broker, TortureError, broken, endpoint, folder, stored, without_rate
 from .checker import Eye, Said, Verdict, judge
 from .result import Result, Scale
 
@@ -128,6 +128,7 @@ def campaign(kills: int, *, rng: random.Random, sabotage: str = "") -> tuple[Ver
     with folder() as place:
         home, bind = place / "home", endpoint()
         people = [Person(nick) for nick in NICKS]
+        without_rate(home)
         broker = Broker(home, bind)
         lives: list[Life] = []
         try:

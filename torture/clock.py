@@ -16,7 +16,7 @@ from broker import upkeep
 from client import Client
 from client.model import Connected
 
-from .brokers import Broker, TortureError, broken, endpoint, folder, stored
+from .brokers import Broker, TortureError, broken, endpoint, folder, stored, without_rate
 from .checker import Verdict
 from .crew import Crews, Person
 from .result import Result, Scale
@@ -57,6 +57,7 @@ def campaign(library: str, scale: Scale, *, monotonic: bool) -> tuple[Verdict, l
             "FAKETIME_DONT_FAKE_MONOTONIC": str(int(not monotonic)),
         }
         wrap = ["env", *(f"{name}={value}" for name, value in settings.items())]
+        without_rate(home)
         broker = Broker(home, endpoint(), sabotage="late-looks" if monotonic else "", wrap=wrap)
         broker.ready()
         people = [Person("ann", "ann/desk", ("*", "@ben")), Person("ben", "ben/desk", ("#general",))]

@@ -18,7 +18,7 @@ from benchmarks.processes import Worker
 from client import Client
 from client import connection as library
 
-from .brokers import Broker, endpoint, folder
+from .brokers import Broker, endpoint, folder, without_rate
 from .crew import END
 from .result import Result, Scale
 
@@ -57,6 +57,7 @@ def campaign(clients: int, workers: int, within: float, retry: Retry = "jittered
     """What is wrong, seconds to connect at first, seconds until all were back."""
     with folder() as place, ExitStack() as stack:
         home, bind = place / "home", endpoint()
+        without_rate(home)
         broker = Broker(home, bind)
         stack.callback(lambda: broker.kill())
         broker.ready()

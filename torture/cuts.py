@@ -16,7 +16,7 @@ import msgspec
 
 from messages import PING_SECONDS, SILENCE_SECONDS, Address, Local, find_home, parse_key
 
-from .brokers import Broker, broken, endpoint, folder, stored
+from .brokers import Broker, broken, endpoint, folder, stored, without_rate
 from .checker import Verdict
 from .crew import Crews, Person
 from .proxy import Kind, Proxy
@@ -65,6 +65,7 @@ def campaign(
     found = Campaign()
     with folder() as place:
         home, bind = place / "home", endpoint()
+        without_rate(home)
         with Broker(home, bind) as broker:
             proxies = [Proxy(int(bind.rpartition(":")[2])) for _ in range(people)]
             crew = [_person(number, home, proxy, heartbeat) for number, proxy in enumerate(proxies)]

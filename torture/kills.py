@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from .brokers import Broker, broken, endpoint, folder, stored
+from .brokers import Broker, broken, endpoint, folder, stored, without_rate
 from .checker import Verdict
 from .crew import Crews, Person
 from .result import Result, Scale
@@ -48,6 +48,7 @@ def campaign(kills: int, scale: Scale, *, sabotage: str = "") -> tuple[Verdict, 
     rng = random.Random(kills)
     with folder() as place:
         home, bind = place / "home", endpoint()
+        without_rate(home)
         broker = Broker(home, bind, sabotage=sabotage)
         broker.ready()
         crews = Crews(home, CREWS[scale])

@@ -12,6 +12,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import inf
 from multiprocessing import get_context
@@ -40,7 +41,7 @@ from messages import (
     parse_key,
 )
 
-from .brokers import Broker, endpoint, folder
+from .brokers import Broker, endpoint, folder, without_rate
 from .result import Result, Scale
 
 READERS = {"full": 100, "short": 4}
@@ -96,7 +97,10 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
     found = Campaign()
     stalling = get_context("spawn").Event()
     stalling.set()
-    with folder() as place, Broker(place / "home", bind := endpoint(), sabotage=sabotage) as broker:
+    with ExitStack() as stack:
+        place = stack.enter_context(folder())
+        without_rate(place / "home")
+        broker = stack.enter_context(Broker(place / "home", bind := endpoint(), sabotage=sabotage))
         key = z85.encode(parse_key(_local(place / "home").key))
         found.alone = _load(bind, key, scale, ALONE[scale], "first")
         each = READERS[scale] // WORKERS
