@@ -44,7 +44,7 @@ class Verdict:
 
 def verify(path: Path) -> Verdict:
     """Check every segment from the cut on: its digest, its place and its meaning; and the snapshots against the log."""
-    verdict = Verdict()
+    verdict, damage = Verdict(), ""
     try:
         damage = _damage(path)
         with contextlib.ExitStack() as stack:

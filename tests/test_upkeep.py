@@ -194,3 +194,8 @@ def test_export_is_one_object_a_message(home):
         "body": lines[0]["body"],
     }
     assert lines[-1]["title"] == "CI"
+
+
+def test_a_write_ahead_log_that_cannot_be_read_is_a_problem_told_in_a_sentence(home):
+    log_of(home).with_name("log.db-wal").mkdir()
+    assert "cannot be read: " in upkeep.verify(log_of(home)).problem
