@@ -62,7 +62,6 @@ class Core:
         self.name = name
         self.operator = operator
         self.state = State.of(log)
-        self.snapshot_seq = self.state.seq
         self.here: dict[int, Here] = {}  # by account id
         self.audience = Audience(self.state, self.here)
         self.receipts = Receipts(self.state, self.here)
@@ -330,7 +329,7 @@ class Core:
             return
         self._can_store(now, True, "The log can be written again.")
         applying.apply(self, segment, origins, now)
-        if self.log.head - self.snapshot_seq >= SNAPSHOT_ENTRIES:
+        if self.log.head - self.log.snapshot_seq >= SNAPSHOT_ENTRIES:
             self.store_snapshot()
 
     def decided(self, peer: Peer, seq: int, took: bool, now: float) -> None:
@@ -372,7 +371,6 @@ class Core:
         """Store the state beside the log, so that the next start is short; on an error the last one serves."""
         try:
             self.log.store_snapshot(self.state.snapshot())
-            self.snapshot_seq = self.state.seq
         except LogError as error:
             self.note("log", text=str(error))
 

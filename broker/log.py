@@ -99,6 +99,7 @@ class Log:
             self.base: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM snapshot WHERE id = 0").fetchone()[0]
         except (sqlite3.Error, TypeError) as error:  # TypeError: no row
             raise LogError(f"The log {path} cannot be opened: {error}. Nothing was changed.") from error
+        self.snapshot_seq = 0  # of the newest snapshot that was loaded or stored; 0: none was
         self.damage = ""  # what was found and could be done without, a sentence
         self._cache: OrderedDict[int, tuple[Segment, int]] = OrderedDict()  # by first sequence; with encoded bytes
         self._firsts: dict[int, int] = {}  # of what is cached: last sequence → first, for who reads back
@@ -186,6 +187,7 @@ class Log:
             raise LogError(f"The log ends at {self.head}, but a snapshot knows {snapshot.seq}: the end of it is lost.")
         if self.cut > (snapshot.seq if snapshot else 0):
             raise LogError(f"The log begins behind {self.cut}, and there is no snapshot of what was before.")
+        self.snapshot_seq = snapshot.seq if snapshot else 0
         return snapshot
 
     def store_snapshot(self, snapshot: Snapshot) -> None:
@@ -196,6 +198,7 @@ class Log:
             self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", row)
         except sqlite3.Error as error:
             raise LogError(f"The snapshot cannot be stored: {error}.") from error
+        self.snapshot_seq = snapshot.seq
 
     # --- cutting off what is no longer kept ---------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import broker.log
+from broker import core
 from broker.entries import (
     Admitted,
     Announced,
@@ -44,9 +45,10 @@ from broker.entries import (
 )
 from broker.log import FORMAT, Log, LogError, Segment, chain
 from broker.state import State
-from messages import ROLES
+from messages import ROLES, Post
 
 from .processes import TREE, environment
+from .wire import Wire
 
 
 def posted(number: int, body: str = "x") -> Posted:
@@ -457,3 +459,14 @@ def test_of_two_claims_the_first_wins_and_takes_effect():
     assert not state.apply(5, Joined(KEYS[0], "#general"))
     assert state.by_nick["ann"].key == KEYS[0]
     assert [account.key for account in state.accounts.values()] == [KEYS[0]]
+
+
+def test_a_snapshot_becomes_due_however_often_the_broker_is_killed_before(monkeypatch):
+    """What a start folds again stays bounded by SNAPSHOT_ENTRIES over many short lives."""
+    monkeypatch.setattr(core, "SNAPSHOT_ENTRIES", 30)
+    wire = Wire()
+    for life in range(5):
+        wire.start()
+        wire.connect("alice").say(*[Post(life * 20 + number, "*", "x") for number in range(1, 21)])
+        snapshot = wire.log.load_snapshot()
+        assert wire.log.head - (snapshot.seq if snapshot else 0) < 30
