@@ -26,11 +26,11 @@ from . import wal
 from .entries import AnyEntry
 from .state import Snapshot
 
-FORMAT = 3  # of the file; a newer one is refused instead of misread
+FORMAT = 3  # of the file; another one is refused instead of misread
 SNAPSHOT_ENTRIES = 50_000  # entries between snapshots: what a start after a kill folds again, some 50 ms
 CACHE_BYTES = 8 * 1024 * 1024  # of encoded entries, kept decoded for sessions that read a little behind the head
 
-_SEGMENTS = """
+_SCHEMA = """
 CREATE TABLE segment (
     first INTEGER PRIMARY KEY, -- sequence of its first entry
     count INTEGER NOT NULL,
@@ -38,8 +38,6 @@ CREATE TABLE segment (
     entries BLOB NOT NULL,     -- MessagePack array
     digest BLOB NOT NULL       -- SHA-256 over the previous digest and this row
 );
-"""
-_SNAPSHOTS = """
 CREATE TABLE snapshot (
     id INTEGER PRIMARY KEY,    -- 0: the base, 1: the newest
     seq INTEGER NOT NULL,
@@ -112,7 +110,7 @@ class Log:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1
         if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE;{_SEGMENTS}{_SNAPSHOTS}PRAGMA user_version={FORMAT};COMMIT;")
+            self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version={FORMAT};COMMIT;")
         elif version != FORMAT:
             raise sqlite3.DatabaseError(f"it is of format {version}, this version reads {FORMAT}")
 

@@ -254,13 +254,14 @@ def test_without_the_chain_a_lost_segment_would_not_show(path, monkeypatch):
 # --- files that are no log -------------------------------------------------------------------------------------------
 
 
-def test_a_newer_format_is_refused_and_left_alone(path):
+@pytest.mark.parametrize("other", [1, FORMAT - 1, FORMAT + 1])
+def test_another_format_is_refused_and_left_alone(path, other):
     filled(path).close()
     with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version={FORMAT + 1}")
+        db.execute(f"PRAGMA user_version={other}")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(LogError, match=f"format {FORMAT + 1}, this version reads {FORMAT}"):
+    with pytest.raises(LogError, match=f"format {other}, this version reads {FORMAT}"):
         Log(path)
     assert path.read_bytes() == before
 
