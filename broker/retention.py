@@ -53,13 +53,17 @@ class Retention:
         self.due = now + PAUSE_SECONDS
 
     def _portion(self, log: Log, at: int) -> int:
-        """The last sequence of the segments that go next; 0 when none has to."""
+        """The last sequence of the segments that go next; 0 when none has to.
+
+        One that a wrong clock dated ahead of now says nothing of its age: it goes with what follows it.
+        """
         too_old = -inf if self._days is None else at - self._days * DAY_MS
         surplus = -inf if self._size is None else log.size - self._size
         last = size = 0
         for segment in log.oldest(PORTION_SEGMENTS):
-            if size >= PORTION_BYTES or (segment.at >= too_old and size >= surplus):
+            goes = segment.at < too_old or size < surplus
+            if (last and size >= PORTION_BYTES) or not (goes or segment.at > at):  # dated ahead: what follows tells
                 break
-            last = segment.last
+            last = segment.last if goes else last
             size += segment.size
         return last

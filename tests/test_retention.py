@@ -101,6 +101,24 @@ def test_what_is_too_old_goes_and_the_rest_stays(wire, path):
     assert not upkeep.verify(path).problem
 
 
+@pytest.mark.parametrize("size", [10, 900_000])
+def test_what_was_dated_ahead_does_not_keep_what_is_older(wire, size):
+    """A clock that was a year ahead for a moment stops no cutting, and what came behind is cut when it is due only."""
+    alice, bob = wire.peers
+    text = "x" * 50_000
+    alice.put(*[Post(200 + number, "*", text[:size]) for number in range(1 + size // len(text))])
+    wire.core.tick(wire.now, EPOCH + 365 * DAY_MS)
+    wire.core.end_tick()
+    ahead = wire.log.head
+    bob.say(Post(1, "*", "behind it"))
+    [*_, last] = wire.log.read(0)
+    assert next(wire.log.read(ahead - 1)).at > last.at
+    steps(wire, Retention(days=1), last.at + DAY_MS)
+    assert 0 < wire.log.cut < ahead, "it goes with what follows it"
+    steps(wire, Retention(days=1), last.at + DAY_MS + 1)
+    assert wire.log.cut == wire.log.head
+
+
 def test_what_is_beyond_the_size_goes(wire, monkeypatch):
     monkeypatch.setattr(retention_module, "PORTION_BYTES", 20_000)
     bob = wire.connect("bob", device="two")
