@@ -16,7 +16,7 @@ from .state import State
 def audit(log: Log, index: Index, state: State, command: Audit) -> AuditPage:
     """The newest deeds in front of `before`, oldest first. Raises LogError."""
     before = before_or_head(log, command.before)
-    steps = candidates(log, index, before, index.deeds(before), lambda entry: isinstance(entry, entries.Deed))
+    steps = candidates(log, index, before, index.deeds(before), 0, lambda entry: isinstance(entry, entries.Deed))
     found: list[Deed] = []
     looked_at = 0
     for seq, cost, item in steps:

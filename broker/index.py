@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from .entries import Announced, Deed, Posted, Said
@@ -29,6 +29,7 @@ _PART = (
     "CREATE VIRTUAL TABLE words_{0} USING fts5 (body, content='', tokenize='unicode61 remove_diacritics 0')",
 )
 
+Indexed = tuple[int, bool]  # a sequence; whether a message stands there, or the index was only looked through so far
 Conversation = tuple[int, int]  # (0, the id of a room or of everyone), or the ids of two accounts, the lower one first
 
 
@@ -121,28 +122,29 @@ class Index:
         self._db.execute("COMMIT")
         self.watermark = last
 
-    def of(self, wanted: Conversation, before: int) -> Iterator[int]:
-        """Sequences of a conversation's messages in front of `before`, newest first, as far as they are indexed."""
+    def of(self, wanted: Conversation, before: int) -> Iterator[Indexed]:
+        """Where a conversation's messages are in front of `before`, newest first, as far as they are indexed."""
         return self._sequences("SELECT seq FROM said_{} WHERE low = ? AND high = ? AND seq", "seq", wanted, before)
 
-    def deeds(self, before: int) -> Iterator[int]:
-        """Sequences of what those with a role did, in front of `before`, newest first, as far as they are indexed."""
+    def deeds(self, before: int) -> Iterator[Indexed]:
+        """Where those with a role did something in front of `before`, newest first, as far as it is indexed."""
         return self._sequences("SELECT seq FROM deeds_{} WHERE seq", "seq", (), before)
 
-    def matching(self, words: list[str], before: int) -> Iterator[int]:
-        """Sequences of messages in which all the words stand, in front of `before`, newest first, as far as indexed."""
+    def matching(self, words: Collection[str], before: int) -> Iterator[Indexed]:
+        """Where messages with all the words are in front of `before`, newest first, as far as they are indexed."""
         wanted = " ".join(f'"{word}"' for word in words)
         return self._sequences(
             "SELECT rowid FROM words_{0} WHERE words_{0} MATCH ? AND rowid", "rowid", (wanted,), before
         )
 
-    def _sequences(self, select: str, seq: str, wanted: tuple[object, ...], before: int) -> Iterator[int]:
+    def _sequences(self, select: str, seq: str, wanted: tuple[object, ...], before: int) -> Iterator[Indexed]:
         query = f"{select} > ? AND {seq} < ? ORDER BY {seq} DESC"
         try:
             for part in reversed(self._parts):
                 if part < before:
                     for (found,) in self._db.execute(query.format(part), (*wanted, self._log.cut, before)):
-                        yield found
+                        yield found, True
+                    yield part, False
         except sqlite3.Error as error:
             raise LogError(f"The index cannot be read: {error}.") from error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import Audit, Code, Done, History, Rooms, Search, Track, Who
+from messages import SEARCH_WORDS, Audit, Code, Done, History, Rooms, Search, Track, Who
 
 from . import audit, recall, roster
 from .checks import actor, find_target
@@ -61,10 +61,15 @@ def _history(core: Core, peer: Peer, session: Session, command: History) -> None
 
 def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
     account = session.here.account
-    if not words_of(command.words):
+    words = set(words_of(command.words))
+    if not words:
         core.refuse(peer, command.number, Code.EMPTY, "There is no word to search for.")
         return
-    if not core.afford(peer, command, HISTORY_COST):
+    if len(words) > SEARCH_WORDS:
+        text = f"These are {len(words)} words; {SEARCH_WORDS} are the most that can be searched for at once."
+        core.refuse(peer, command.number, Code.TOO_LONG, text)
+        return
+    if not core.afford(peer, command, HISTORY_COST * (1 + len(words) // 8)):
         return
     wanted = None
     if command.to:

@@ -13,11 +13,12 @@ from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, History, History
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
 from .feeding import delivery
-from .index import Conversation, Index, conversation, pair, words_of
+from .index import Conversation, Index, Indexed, conversation, pair, words_of
 from .log import Log
 from .state import Account
 
 LOOKED_AT = 20_000  # entries looked at for one answer: some 10 ms; the page says where to go on
+WORD_COST = 2_000  # and what a word costs in each part of the index, met or not, in such entries
 
 Found = tuple[int, int, AnyEntry]  # sequence, ms since the epoch, and the entry
 SAID = (Posted, Announced)
@@ -31,7 +32,7 @@ def history(
     before = before_or_head(log, command.before)
     indexed = index.of(wanted, min(before, index.watermark + 1))
     found = candidates(
-        log, index, before, indexed, lambda entry: isinstance(entry, SAID) and conversation(entry) == wanted
+        log, index, before, indexed, 0, lambda entry: isinstance(entry, SAID) and conversation(entry) == wanted
     )
     until = inf if command.until is None else command.until
     fitting = (
@@ -50,11 +51,17 @@ def search(
     to: Conversation | None,
 ) -> HistoryPage:
     """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError."""
-    words = words_of(command.words)
+    words = set(words_of(command.words))
     before = before_or_head(log, command.before)
     indexed = index.matching(words, min(before, index.watermark + 1))
+    walk = WORD_COST * len(words)
     found = candidates(
-        log, index, before, indexed, lambda entry: isinstance(entry, SAID) and set(words) <= set(words_of(entry.body))
+        log,
+        index,
+        before,
+        indexed,
+        walk,
+        lambda entry: isinstance(entry, SAID) and words.issubset(words_of(entry.body)),
     )
     fitting = (
         (seq, cost, item if item is not None and seq not in removed and _fits(account, command, to, item) else None)
@@ -90,9 +97,9 @@ Step = tuple[int, int, Found | None]  # the sequence reached, how many entries w
 
 
 def candidates(
-    log: Log, index: Index, before: int, indexed: Iterator[int], fits: Callable[[AnyEntry], bool]
+    log: Log, index: Index, before: int, indexed: Iterator[Indexed], walk: int, fits: Callable[[AnyEntry], bool]
 ) -> Iterator[Step]:
-    """Walk back: entry by entry where the index has not come yet, then by what the index says."""
+    """Walk back: entry by entry where the index has not come yet, then by what the index says, `walk` for each part."""
     if before - 1 > index.watermark:
         for segment in log.read_back(before):
             for seq in range(min(segment.last, before - 1), max(segment.first, index.watermark + 1) - 1, -1):
@@ -102,7 +109,10 @@ def candidates(
             if segment.first <= index.watermark + 1:
                 break
     read = 0  # first sequence of the segment read last
-    for seq in indexed:
+    for seq, hit in indexed:
+        if not hit:
+            yield seq, walk, None
+            continue
         segment = next(log.read_back(seq + 1))
         entry = segment.entries[seq - segment.first]
         cost = 1 if segment.first == read else len(segment.entries)

@@ -17,6 +17,7 @@ ROOM_LENGTH = 32  # characters after the '#'
 ROOM_BYTES = 64  # UTF-8 bytes of the same
 HISTORY_PAGE = 500  # most messages, or deeds, in one answer to History, Search or Audit
 HISTORY_BYTES = 1024 * 1024  # and most bytes of their bodies, so that one answer stays a short write
+SEARCH_WORDS = 32  # different words in one Search: a pasted sentence fits
 TRACK_SEQS = 100  # messages in one Track
 TRACKED = 1000  # messages that one session may track; the oldest are forgotten
 RETRY_WINDOW = 10_000  # commands a device may have unanswered; older numbers are no longer looked up

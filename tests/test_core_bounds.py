@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from broker import backlog, core, feeding, log, outbound, questions, recall, requests
+from broker import backlog, core, feeding, index, log, outbound, questions, recall, requests
 from messages import (
     BATCH_COMMANDS,
     PROTOCOL,
     RETRY_WINDOW,
+    SEARCH_WORDS,
     Accepted,
     Ban,
     Bye,
@@ -28,6 +29,7 @@ from messages import (
     Rejected,
     Rename,
     Roster,
+    Search,
     Welcome,
     Who,
 )
@@ -126,6 +128,36 @@ def test_a_frame_of_questions_is_spread_over_ticks_and_others_are_served_between
     wire.tick()
     assert len(alice.hear(HistoryPage)) == BATCH_COMMANDS
     assert [type(event) for event in bob.hear()] == [Accepted]
+
+
+def test_a_search_for_too_many_words_is_refused(wire):
+    alice = wire.connect("alice")
+    alice.hear()
+    words = [f"word{n}" for n in range(SEARCH_WORDS + 1)]
+    [refused] = alice.say(Search(1, " ".join(words)))
+    assert refused.code == "too_long"
+    [page] = alice.say(Search(2, " ".join(words[1:] * 3)))
+    assert page.items == []
+
+
+def test_a_search_for_words_that_never_meet_is_spread_over_answers(wire, monkeypatch):
+    """What the index walks through without finding anything is paid for too, and the page says where to go on."""
+    monkeypatch.setattr(index, "PART_ENTRIES", 1_000)
+    monkeypatch.setattr(index, "PORTION_ENTRIES", 1_000)
+    alice = wire.connect("alice")
+    alice.say(Post(1, "*", "odd and even"))
+    for start in range(2, 50_002, 1_000):
+        alice.say(*[Post(n, "*", "odd" if n % 2 else "even") for n in range(start, start + 1_000)])
+    while wire.core.index.behind:
+        wire.core.fold_index()
+    before, pages = None, []
+    while not pages or before is not None:
+        [page] = alice.say(Search(60_000, "odd even", 50, before))
+        pages.append(page)
+        before = page.before
+    parts = len(wire.core.index._parts)
+    assert len(pages) >= parts * 2 * recall.WORD_COST / recall.LOOKED_AT > 5
+    assert [item.body for page in pages for item in page.items] == ["odd and even"]
 
 
 def test_what_waits_for_one_connection_is_bounded_and_then_it_is_cut(wire, monkeypatch):

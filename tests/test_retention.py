@@ -375,19 +375,19 @@ def test_the_index_drops_what_was_cut_off(wire, path, monkeypatch):
         index.advance()
     rows = sum(len(list(index._db.execute(f"SELECT seq FROM said_{part}"))) for part in index._parts)
     assert rows <= wire.log.head - 70 + 20
-    found = list(index.matching(["message"], 1000))
+    found = [seq for seq, hit in index.matching(["message"], 1000) if hit]
     assert min(found) > 70
     assert len(found) == 100 - (70 - 6), "what is kept is still found"
     index.close()
     again = Index(path.with_name("index.db"), wire.log)
-    assert list(again.matching(["message"], 1000)) == found
+    assert [seq for seq, hit in again.matching(["message"], 1000) if hit] == found
     again.close()
     cut(wire, wire.log.head)
     wire.connect("carol").say(Announce(1, "*", "message of carol"))
     late = Index(path.with_name("index.db"), wire.log)
     while late.behind:
         late.advance()
-    assert len(list(late.matching(["message"], 1000))) == 1
+    assert sum(hit for _, hit in late.matching(["message"], 1000)) == 1
     late.close()
 
 
