@@ -8,7 +8,6 @@ leases and as milliseconds since the epoch (`at`) for people.
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import count
 
@@ -34,7 +33,7 @@ from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry, Joined, Named
-from .index import Index
+from .index import Index, IndexTrouble
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .lookalikes import Lookalikes
 from .notes import Note
@@ -44,6 +43,7 @@ from .sessions import Here, Peer, Session
 from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
+FOLD_AGAIN_SECONDS = 60.0  # before an index that was in trouble is tried again
 PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
 LATE_SECONDS = 5.0  # who looks this late was stopped: signs of life may be unread, so it looks again as much later
 LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
@@ -76,6 +76,7 @@ class Core:
         self.down: Closed | None = None  # set: the server says this and ends
         self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
         self.storing = True  # False while the log cannot be written
+        self._fold_at = now  # when the index may go on, monotonic
         self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
@@ -359,13 +360,20 @@ class Core:
             return  # known and told
         self._can_store(now, True, "The log can be written again.")
 
-    def fold_index(self) -> None:
+    def fold_due(self, now: float) -> bool:
+        """Whether the index has something to do, and was not in trouble a moment ago."""
+        return self.index.behind and now >= self._fold_at
+
+    def fold_index(self, now: float) -> None:
         """Bring the index a little nearer to the head; it is never awaited, and what it lacks is read in the log."""
+        if self.index.damage:
+            self.note("log", text=self.index.damage)
+            self.index.damage = ""
         try:
             self.index.advance()
-        except (LogError, sqlite3.Error) as error:
-            self.note("log", text=f"The index cannot go on, and is left as it is until the next start: {error}")
-            self.index.stop()
+        except (LogError, IndexTrouble) as error:
+            self._fold_at = now + FOLD_AGAIN_SECONDS
+            self.note("log", text=str(error))
 
     def store_snapshot(self) -> None:
         """Store the state beside the log, so that the next start is short; on an error the last one serves."""

@@ -13,8 +13,8 @@ from messages import HISTORY_BYTES, HISTORY_PAGE, Announcement, History, History
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
 from .feeding import delivery
-from .index import Conversation, Index, Indexed, conversation, pair, words_of
-from .log import Log
+from .index import Conversation, Index, Indexed, IndexTrouble, conversation, pair, words_of
+from .log import Log, Segment
 from .state import Account
 
 LOOKED_AT = 20_000  # entries looked at for one answer: some 10 ms; the page says where to go on
@@ -99,25 +99,43 @@ Step = tuple[int, int, Found | None]  # the sequence reached, how many entries w
 def candidates(
     log: Log, index: Index, before: int, indexed: Iterator[Indexed], walk: int, fits: Callable[[AnyEntry], bool]
 ) -> Iterator[Step]:
-    """Walk back: entry by entry where the index has not come yet, then by what the index says, `walk` for each part."""
-    if before - 1 > index.watermark:
-        for segment in log.read_back(before):
-            for seq in range(min(segment.last, before - 1), max(segment.first, index.watermark + 1) - 1, -1):
-                entry = segment.entries[seq - segment.first]
-                cost = 1 + (len(entry.body) >> 6 if isinstance(entry, SAID) else 0)
-                yield seq, cost, (seq, segment.at, entry) if fits(entry) else None
-            if segment.first <= index.watermark + 1:
-                break
+    """Walk back: entry by entry where the index has not come yet, then by what the index says, `walk` for each part.
+
+    The index only says where to look; where it turns out to be damaged, the rest is read entry by entry too.
+    """
+    reached = min(before, index.watermark + 1)
+    yield from _read_back(log, before, reached, fits)
     read = 0  # first sequence of the segment read last
-    for seq, hit in indexed:
-        if not hit:
-            yield seq, walk, None
-            continue
-        segment = next(log.read_back(seq + 1))
-        entry = segment.entries[seq - segment.first]
-        cost = 1 if segment.first == read else len(segment.entries)
-        read = segment.first
-        yield seq, cost, (seq, segment.at, entry)
+    try:
+        for seq, hit in indexed:
+            reached = seq
+            if not hit:
+                yield seq, walk, None
+                continue
+            segment = next(log.read_back(seq + 1))
+            cost = 1 if segment.first == read else len(segment.entries)
+            read = segment.first
+            yield seq, cost, _found(segment, seq, fits)
+    except IndexTrouble:
+        yield from _read_back(log, reached, log.cut + 1, fits)
+
+
+def _read_back(log: Log, before: int, first: int, fits: Callable[[AnyEntry], bool]) -> Iterator[Step]:
+    """Every entry in front of `before`, back to `first`."""
+    if before <= first:
+        return
+    for segment in log.read_back(before):
+        for seq in range(min(segment.last, before - 1), max(segment.first, first) - 1, -1):
+            entry = segment.entries[seq - segment.first]
+            cost = 1 + (len(entry.body) >> 6 if isinstance(entry, SAID) else 0)
+            yield seq, cost, _found(segment, seq, fits)
+        if segment.first <= first:
+            return
+
+
+def _found(segment: Segment, seq: int, fits: Callable[[AnyEntry], bool]) -> Found | None:
+    entry = segment.entries[seq - segment.first]
+    return (seq, segment.at, entry) if fits(entry) else None
 
 
 def _page(log: Log, number: int, to: str, limit: int, steps: Iterator[Step], since: float = -inf) -> HistoryPage:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from broker.core import FOLD_AGAIN_SECONDS
 from broker.index import Index, Indexed, pair, words_of
 from broker.log import Log
-from messages import Post
+from messages import History, Post, Search
 
 from .wire import Wire
 
@@ -61,6 +62,86 @@ def test_a_damaged_or_foreign_index_is_built_again(log, tmp_path, damage):
     fold(index)
     assert len(hits(index.matching(["number"], 1000))) == (0 if other is not log else 30)
     index.close()
+
+
+def test_after_a_power_cut_it_is_whole_up_to_its_watermark(log, tmp_path):
+    """Commits need not be synced for that, but checkpoints: the torture row `power` shows it, with its control."""
+    index = Index(tmp_path / "index.db", log)
+    assert index._db.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert index._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    index.close()
+
+
+def damage(index: Index, table: str) -> None:
+    index._db.execute(f"DROP TABLE {table}_{index._parts[0]}")
+
+
+@pytest.mark.parametrize("question", [History(90, "*"), Search(90, "number")])
+def test_what_a_damaged_index_would_have_told_is_read_in_the_log_and_it_is_built_again(log, question):
+    wire = Wire(log)
+    bob = wire.connect("bob", device="two")
+    fold(wire.core.index)
+    [page] = bob.say(question)[-1:]
+    damage(wire.core.index, "said")
+    damage(wire.core.index, "words")
+    assert bob.say(question) == [page]
+    assert wire.core.fold_due(wire.now)
+    wire.core.fold_index(wire.now)
+    assert "is damaged, and is built anew" in wire.core.notes[-1].fields["text"]
+    fold(wire.core.index)
+    assert wire.core.index.watermark == log.head
+    assert bob.say(question) == [page]
+
+
+def test_what_a_wrong_index_says_is_not_shown_without_a_look_at_the_message(log):
+    """Somebody else's message is not found in a conversation because of a bit that fell over."""
+    wire = Wire(log)
+    carol = wire.connect("carol")
+    fold(wire.core.index)
+    wire.core.index._db.execute(f"UPDATE said_{wire.core.index._parts[0]} SET low = 0, high = 0")
+    [page] = carol.say(History(1, "*"))[-1:]
+    assert {item.to for item in page.items} == {"*"}
+
+
+def test_one_that_turns_out_to_be_damaged_while_it_is_written_is_built_again(log):
+    core = Wire(log).core
+    core.index.advance()
+    damage(core.index, "words")
+    log.append(0, next(log.read(10)).entries)
+    core.fold_index(0.0)
+    assert "no such table" in core.notes[-1].fields["text"]
+    assert not core.fold_due(FOLD_AGAIN_SECONDS - 1)
+    assert core.fold_due(FOLD_AGAIN_SECONDS)
+    fold(core.index)
+    assert len(hits(core.index.matching(["number"], 1000))) == 31
+
+
+def test_a_full_disk_stops_it_for_a_while_only_and_loses_nothing(log, tmp_path):
+    core = Wire(log).core
+    core.index = index = Index(tmp_path / "index.db", log)
+    [pages] = index._db.execute("PRAGMA page_count").fetchone()
+    index._db.execute(f"PRAGMA max_page_count={pages}")
+    core.fold_index(0.0)
+    assert "cannot go on for now" in core.notes[-1].fields["text"]
+    assert (index.watermark, index._parts, index._db.in_transaction) == (0, [], False)
+    index._db.execute("PRAGMA max_page_count=100000")
+    assert core.fold_due(FOLD_AGAIN_SECONDS)
+    assert len(hits(fold(index).matching(["number"], 1000))) == 30
+    index.close()
+
+
+def test_a_broker_without_room_for_an_index_serves_and_says_so(log, tmp_path):
+    (tmp_path / "index.db").mkdir()
+    wire = Wire(log)
+    wire.core.index = Index(tmp_path / "index.db", log)
+    bob = wire.connect("bob", device="two")
+    assert len(bob.say(Search(1, "number"))[-1].items) == 30
+    wire.core.fold_index(wire.now)
+    assert "There is no index, the log is read instead" in wire.core.notes[-1].fields["text"]
+    (tmp_path / "index.db").rmdir()
+    fold(wire.core.index)
+    assert len(hits(wire.core.index.matching(["number"], 1000))) == 30
+    wire.core.index.close()
 
 
 def test_words_are_found_newest_first_and_in_front_of_a_place(log):
