@@ -313,7 +313,7 @@ def newest(db: sqlite3.Connection) -> tuple[int, bytes]:
     """The newest sequence of a log and its segment's digest; where nothing is left, those of the cut."""
     row = db.execute("SELECT first + count - 1, digest FROM segment ORDER BY first DESC LIMIT 1").fetchone()
     seq, digest = row or db.execute("SELECT seq, digest FROM cut").fetchone()
-    return seq, digest
+    return int(seq), bytes(digest)  # TypeError too: a damaged row
 
 
 def snapshot_in(db: sqlite3.Connection, which: int) -> Snapshot | None:

@@ -35,7 +35,17 @@ class Operation:
 def command(folder: Path, names: list[str], trace: Path) -> list[str]:
     """The strace command that records what a program does to these files of a folder, and to the folder."""
     paths = [part for path in (folder, *(folder / name for name in names)) for part in ("-P", str(path))]
-    return ["strace", "-D", "-f", "-qq", "-y", "-xx", "-ttt", "-s", "10000000", "-o", str(trace), "-e", TRACED, *paths]
+    form = [
+        "-qq",
+        "-y",
+        "-xx",
+        "-ttt",
+        "-s",
+        "10000000",
+        "-e",
+        "signal=none",
+    ]  # a signal's line may cut a call's in two
+    return ["strace", "-D", "-f", *form, "-o", str(trace), "-e", TRACED, *paths]
 
 
 def read(trace: Path) -> Iterator[Operation]:
@@ -121,17 +131,19 @@ class Disk:
         """What may be found after a power cut at this moment."""
         likely = rng.choice((0.0, 0.5, 0.5, 0.9, 1.0))  # that a piece of what was not synced is there
         torn = rng.random() < 0.5
+        written = rng.choice((0.0, rng.random(), 0.95))  # share of it, the oldest, that the kernel wrote by itself
         found = {}
         for path, file in self.files.items():
             there, content = file.there, bytearray(file.synced)
-            for operation in file.pending:
+            for index, operation in enumerate(file.pending):
+                chance = 1.0 if index < written * len(file.pending) else likely
                 if operation.call == "unlink":
-                    if rng.random() < likely:
+                    if rng.random() < chance:
                         there, content = False, bytearray()
                 elif operation.call == "openat":
-                    there = there or rng.random() < max(likely, 0.5)
+                    there = there or rng.random() < max(chance, 0.5)
                 else:
-                    _crash_write(content, operation, rng, likely, torn)
+                    _crash_write(content, operation, rng, chance, torn)
             if there:
                 found[path] = bytes(content)
         return found

@@ -5,11 +5,13 @@ The product has no option for this: the running program is changed from here.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
 from math import inf
+from pathlib import Path
 
-from broker import core, log, sockets
+from broker import core, index, log, server, sockets
 from broker.cli import main
 from broker.core import Core
 from broker.entries import AnyEntry
@@ -73,6 +75,31 @@ def checkpoint_often() -> None:
     Log._prepare = eager  # type: ignore[method-assign]
 
 
+def index_eagerly() -> None:
+    """No safeguard less: have the index go on, and SQLite checkpoint it, as often as can be."""
+    server.IDLE_MS, server.BURST_ENTRIES = 0.0, sys.maxsize
+    connect = index._connect
+
+    def eager(path: Path | str) -> sqlite3.Connection:
+        db = connect(path)
+        db.execute("PRAGMA wal_autocheckpoint=20")
+        return db
+
+    index._connect = eager
+
+
+def no_sync_of_the_index() -> None:
+    """Leave it to the kernel when what the index was told reaches the disk."""
+    connect = index._connect
+
+    def careless(path: Path | str) -> sqlite3.Connection:
+        db = connect(path)
+        db.execute("PRAGMA synchronous=OFF")
+        return db
+
+    index._connect = careless
+
+
 def look_late() -> None:
     """Believe in silence however late the look at it comes."""
     core.LATE_SECONDS = inf
@@ -98,6 +125,8 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "disk-errors": swallow_errors,
     "cursors": drop_what_does_not_fit,
     "checkpoints": checkpoint_often,
+    "index": index_eagerly,
+    "index-fsync": no_sync_of_the_index,
     "late-looks": look_late,
     "high-water-mark": keep_everything,
 }
