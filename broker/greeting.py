@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from messages import (
     GENERAL,
     PROTOCOL,
@@ -129,6 +131,8 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     """Bind the connection to its session, new or resumed, and welcome it."""
     account = core.state.by_key[peer.key]
     device = core.state.by_token[account.id, command.device]
+    if command.timeline and command.after is not None:
+        command = replace(command, after=core.log.shared(command.timeline, command.after))
     here = core.here.get(account.id)
     if here is None:
         here = core.here[account.id] = Here(account, account.nick, core.at)
@@ -228,4 +232,5 @@ def _welcome(
         role="owner" if account is None else account.role,
         broker=core.name,
         registered=account is not None and account.registered,
+        timeline=core.log.timeline,
     )

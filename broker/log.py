@@ -8,6 +8,10 @@ mean.
 The oldest segments may be cut off. The log then begins behind `cut`: reading from before it begins there too, reading
 back ends there, and the chain goes on from the digest that was kept. Two snapshots of the state are stored: the newest,
 for the start, and the base, behind which nothing is cut, so that the state can always be folded anew.
+
+A backup that is restored, and a log that is repaired, go another way than the log went before: the same sequences are
+given to other entries. So each such way, a *timeline*, has a random id, and the log knows the earlier ones and how far
+it shares them.
 """
 
 from __future__ import annotations
@@ -46,6 +50,11 @@ CREATE TABLE snapshot (
 );
 CREATE TABLE cut (seq INTEGER NOT NULL, digest BLOB NOT NULL); -- one row: the last segment that was cut off
 INSERT INTO cut VALUES (0, zeroblob(32));
+CREATE TABLE timeline (
+    id BLOB NOT NULL,          -- random
+    upto INTEGER               -- the last sequence that it has in common with the present one; NULL: it is that one
+);
+INSERT INTO timeline VALUES (randomblob(16), NULL);
 """
 BASE, NEWEST = 0, 1  # the ids of the snapshots
 
@@ -95,6 +104,7 @@ class Log:
             self.head, self._digest = newest(self._db)
             self.cut: int = self._db.execute("SELECT seq FROM cut").fetchone()[0]
             self.base: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM snapshot WHERE id = 0").fetchone()[0]
+            self.timeline, self._earlier = _timelines(self._db)
         except (sqlite3.Error, TypeError) as error:  # TypeError: no row
             raise LogError(f"The log {path} cannot be opened: {error}. Nothing was changed.") from error
         self.snapshot_seq = 0  # of the newest snapshot that was loaded or stored; 0: none was
@@ -170,6 +180,11 @@ class Log:
         except sqlite3.Error as error:
             raise LogError(f"The log cannot be read at sequence {seq}: {error}.") from error
         return bytes(row[0]) if row and row[1] == seq else b""
+
+    def shared(self, timeline: bytes, seq: int) -> int | None:
+        """How far what is known up to a sequence of this timeline is the same here; None: the timeline is unknown."""
+        upto = seq if timeline == self.timeline else self._earlier.get(timeline)
+        return None if upto is None else min(seq, upto)
 
     def load_snapshot(self) -> Snapshot | None:
         """The newest whole snapshot, None when there is none; `damage` tells when it is not the last one stored.
@@ -314,6 +329,20 @@ def newest(db: sqlite3.Connection) -> tuple[int, bytes]:
     row = db.execute("SELECT first + count - 1, digest FROM segment ORDER BY first DESC LIMIT 1").fetchone()
     seq, digest = row or db.execute("SELECT seq, digest FROM cut").fetchone()
     return int(seq), bytes(digest)  # TypeError too: a damaged row
+
+
+def fork(db: sqlite3.Connection) -> None:
+    """From its end on a log goes another way than it did before: a new timeline begins there."""
+    head, _ = newest(db)
+    db.execute("UPDATE timeline SET upto = min(coalesce(upto, ?1), ?1)", (head,))
+    db.execute("INSERT INTO timeline VALUES (randomblob(16), NULL)")
+
+
+def _timelines(db: sqlite3.Connection) -> tuple[bytes, dict[bytes, int]]:
+    """The present one, and how far the earlier ones are shared."""
+    [present] = db.execute("SELECT id FROM timeline WHERE upto IS NULL").fetchone()
+    earlier = db.execute("SELECT id, upto FROM timeline WHERE upto IS NOT NULL").fetchall()
+    return bytes(present), {bytes(timeline): int(upto) for timeline, upto in earlier}
 
 
 def snapshot_in(db: sqlite3.Connection, which: int) -> Snapshot | None:

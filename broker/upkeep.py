@@ -26,7 +26,7 @@ from . import wal
 from .entries import Announced, AnyEntry, Posted
 from .folder import Folder
 from .keys import KeyPair, load_or_make
-from .log import BASE, FORMAT, NEWEST, LogError, chain, newest, read_only, snapshot_in
+from .log import BASE, FORMAT, NEWEST, LogError, chain, fork, newest, read_only, snapshot_in
 from .state import State
 
 _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
@@ -118,7 +118,10 @@ def repair(home: Home) -> tuple[str, int, list[Path]]:
             damage = damage or _lost_end(db, head)
             if not damage:
                 raise LogError("The end of the log is whole; `confab-broker verify` checks the rest.")
+            db.execute("BEGIN")
             db.execute("DELETE FROM snapshot WHERE seq > ?", (head,))
+            fork(db)
+            db.execute("COMMIT")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except (sqlite3.Error, OSError, TypeError) as error:
         raise LogError(f"{path} cannot be repaired: {error}. Restore a backup.") from error
@@ -217,6 +220,8 @@ def _place(folder: Folder, source: Path) -> None:
         public, secret = backup.execute("SELECT public, secret FROM key").fetchone()
         backup.backup(copy)
         copy.execute("DROP TABLE key")
+        fork(copy)
+        copy.commit()
         copy.execute("VACUUM")  # so that the secret is not left in a free page
     _sync(draft)
     load_or_make(folder.key_file, KeyPair(public, secret))

@@ -19,6 +19,7 @@ from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
 from .inbox import Inbox
 from .model import CaughtUp
 from .model import Message as ShownMessage
+from .outbox import Kept
 from .read import read_message
 
 
@@ -26,13 +27,14 @@ class Deliveries:
     """The position in the broker's log, and the inbox that is filled from there."""
 
     def __init__(
-        self, inbox: Inbox, *, wanted: bool, cursor: int | None = None, tells_read: Callable[[], bool] = lambda: True
+        self, inbox: Inbox, *, wanted: bool, kept: Kept | None = None, tells_read: Callable[[], bool] = lambda: True
     ) -> None:
         self.inbox = inbox
         self._tells_read = tells_read
         self.wanted = wanted  # False: a client that only sends
         self.left = False  # a guest who said goodbye, and is not waiting for anything
-        self._start = cursor
+        self._start = cursor = kept.cursor if kept else None
+        self.timeline = kept.timeline if kept else b""  # of the broker's log, in which the cursor is a place
         self.cursor = cursor  # all up to here is in the inbox or was never for us; None: never connected
         self.began: int | None = None  # the cursor has come here from there without a gap
         self.read = 0  # all up to here was shown to the person; 0: nobody says so
@@ -75,8 +77,16 @@ class Deliveries:
             return self._start
         return self.cursor if self.cursor is None or self.inbox.idle else self.inbox.finished
 
+    @property
+    def reader(self) -> tuple[int | None, bytes]:
+        """`finished`, and the timeline in which that is a place."""
+        return self.finished, self.timeline
+
     def shown(self, message: ShownMessage, nick: str) -> None:
         """The person was shown everything up to this message; whether that is told is asked again when it is."""
+        if not self.inbox.still(message.seq):
+            return
+        self.inbox.finish(message.seq)
         if not self._tells_read():
             self.read = 0
         elif message.seq > self.read:
@@ -87,8 +97,14 @@ class Deliveries:
         """Ask for a sign of life; its Pong moves the cursor past what was never for us."""
         return [*self.mark(), Ping(next(self._tokens))]
 
-    def welcomed(self, after: int, head: int) -> None:
-        """Start behind `after`, where the log reached `head`."""
+    def welcomed(self, after: int, head: int, timeline: bytes) -> bool:
+        """Start behind `after`, where the log reached `head`; whether it goes another way there than it did before."""
+        forked = self.timeline not in (b"", timeline)
+        self.timeline = timeline
+        if forked:
+            self.inbox.fork(after)
+            self.began = None
+            self.read = min(self.read, after)
         self._head = head
         gap = self.wanted and self.cursor is not None and after > self.cursor
         if gap or self.began is None or after < self.began:
@@ -98,6 +114,7 @@ class Deliveries:
         self._missed = 0 if self.wanted and after < head else None
         if self._hold:
             self._hold = "held"  # Hello said so, and nothing was delivered here before
+        return forked
 
     def take(self, event: Message | Announcement, nick: str) -> list[Feed | Mark | Ping]:
         """Put a delivery into the inbox unless it was there before."""

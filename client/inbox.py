@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
 from messages import Gap
 
 from .model import ClientEvent, Message
@@ -35,6 +37,7 @@ class Inbox:
         self._handed = 0  # sequence of the message taken last
         self._passed = 0  # a gap that was taken in its place ended here
         self._current = 0  # of the one whose reader has finished with it when asking for the next
+        self._undone = 0  # the sequence of a message in its reader's hands that means another message now
         self.finished = 0  # the reader has finished with what came up to this sequence
 
     @property
@@ -71,7 +74,8 @@ class Inbox:
             return None
         self._taken += 1
         message = self._messages.popleft()
-        self._handed = self._current = message.seq
+        if message.seq:
+            self._handed = self._current = message.seq
         return message
 
     def take_event(self) -> ClientEvent | None:
@@ -100,6 +104,18 @@ class Inbox:
         message = self.take_message()
         self._current = current
         return message
+
+    def fork(self, seq: int) -> None:
+        """What was put in from behind `seq` is undone, and other messages get its sequences: it has none any more."""
+        self._undone = self._handed if self._handed > max(seq, self.finished) else 0
+        self._messages = deque(replace(each, seq=0) if each.seq > seq else each for each in self._messages)
+
+    def still(self, seq: int) -> bool:
+        """Whether the reader means the message that has this sequence now; in doubt not."""
+        if seq >= self._undone:  # in the order in which they came: what is read next came later
+            undone, self._undone = self._undone, 0
+            return seq > undone
+        return False
 
     def finish(self, seq: int | None = None) -> None:
         """The reader has finished with everything up to this message, or up to the one taken last (but not ahead)."""

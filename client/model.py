@@ -108,6 +108,15 @@ class NotRemembered(msgspec.Struct, frozen=True):
     text: str  # a sentence
 
 
+class Restored(msgspec.Struct, frozen=True):
+    """The broker goes on from an earlier state of its log: what was accepted last before that is gone, for everyone.
+
+    Sequences above `after` that are known from before mean nothing any more.
+    """
+
+    after: int
+
+
 class Disconnected(msgspec.Struct, frozen=True):
     """The connection broke; the client connects again by itself."""
 
@@ -151,6 +160,7 @@ ClientEvent: TypeAlias = (
     | NotRemembered
     | Reached
     | Slowed
+    | Restored
     | Disconnected
     | Refused
     | Dismissed

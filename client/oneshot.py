@@ -31,8 +31,8 @@ from messages import (
 from .client import Client
 from .errors import ClientError, Rejected
 from .known import Known
-from .model import Connected, Disconnected, Dismissed, Message
-from .read import gap_text
+from .model import Connected, Disconnected, Dismissed, Message, Restored
+from .read import RESTORED, gap_text
 from .receipt import Awaited, Receipt
 
 Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
@@ -254,6 +254,8 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
                 _remark("The broker is back.")
             case Gap():
                 _remark(gap_text(item))
+            case Restored():
+                _remark(RESTORED)
             case Dismissed(code=code, text=text):
                 raise Rejected(code, text)
             case _:

@@ -42,6 +42,7 @@ class Kept(NamedTuple):
 
     rows: list[Row]
     cursor: int | None  # the reader has finished with what came up to here; None: there is no such place
+    timeline: bytes = b""  # of the broker's log, of which the cursor is a place
 
 
 class Outbox:
@@ -53,7 +54,7 @@ class Outbox:
         self._next = 1
         self._units = 0
         self.keeping = kept is not None  # False: nothing is written down
-        self._cursor = kept.cursor if kept else None  # as it was written last
+        self._reader = (kept.cursor, kept.timeline) if kept else (None, b"")  # where it stands, as was written last
         self._place = 0  # of the text that was kept last
         self._tries: dict[int, int] = {}  # texts the broker knows nothing of: how often it said so on this connection
         self._again: list[int] = []  # and which of them are to be sent again
@@ -94,21 +95,21 @@ class Outbox:
             receipts.append(receipt)
         return receipts
 
-    def unsaved(self, cursor: int | None) -> bool:
-        """Whether something must be written down, with the reader at `cursor`."""
-        return bool(self._changed) or cursor != self._cursor
+    def unsaved(self, reader: tuple[int | None, bytes]) -> bool:
+        """Whether something must be written down, with the reader at this cursor in this timeline."""
+        return bool(self._changed) or reader != self._reader
 
-    def take_unsaved(self, cursor: int | None) -> Kept | None:
+    def take_unsaved(self, reader: tuple[int | None, bytes]) -> Kept | None:
         """What must be written down before anything more is sent."""
-        if not self.unsaved(cursor):
+        if not self.unsaved(reader):
             return None
         rows = [
             Row(receipt.place, number or 0, None if number is None else receipt.command)  # type: ignore[arg-type]
             for receipt, number in self._changed.items()
         ]
         self._changed.clear()
-        self._cursor = cursor
-        return Kept(rows, cursor)
+        self._reader = reader
+        return Kept(rows, *reader)
 
     def stop_keeping(self) -> None:
         """Nothing is written down any more."""

@@ -120,13 +120,13 @@ def _take_window(folder: Path, broker: bytes) -> tuple[int, Keeper]:
 
     taken: tuple[int, Path] | None = None
     waiting = elsewhere = 0
-    cursors = [0]
+    readers: list[tuple[int, bytes]] = []
     for index in range(_SLOTS):
         path = folder / f"window-{index}"
         if taken is not None and not path.exists():
             break
         found = look(path.with_suffix(".db"), broker)
-        cursors.append(found.cursor or 0)
+        readers.append((found.cursor or 0, found.timeline))
         slot = _lock_slot(path)
         if slot is None:
             continue
@@ -147,7 +147,8 @@ def _take_window(folder: Path, broker: bytes) -> tuple[int, Keeper]:
         raise
     keeper.elsewhere = elsewhere
     if keeper.kept is not None and keeper.kept.cursor is not None:  # what another window has shown is not shown again
-        keeper.kept = keeper.kept._replace(cursor=max(keeper.kept.cursor, *cursors))
+        others = [cursor for cursor, timeline in readers if timeline == keeper.kept.timeline]
+        keeper.kept = keeper.kept._replace(cursor=max(keeper.kept.cursor, *others, 0))
     return slot, keeper
 
 

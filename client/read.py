@@ -27,6 +27,12 @@ def read_page(page: HistoryPage, nick: str) -> Page:
     return Page([read_message(item, nick) for item in page.items], page.before, page.cut)
 
 
+RESTORED = (
+    "The broker goes on from an earlier state of its log, as after a restored backup. "
+    "What was said last before that may be gone, for everyone."
+)
+
+
 def gap_text(event: Gap) -> str:
     """The sentence that tells a person of messages that are no longer kept."""
     on = f" Reading goes on from {_local_time(event.at):%Y-%m-%d %H:%M}." if event.at else ""

@@ -114,8 +114,7 @@ class Session:
         self._token = token
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
-        cursor = kept.cursor if kept else None
-        self._deliveries = Deliveries(self.inbox, wanted=receive, cursor=cursor, tells_read=tells_read)
+        self._deliveries = Deliveries(self.inbox, wanted=receive, kept=kept, tells_read=tells_read)
         self._ready: list[AnyCommand] = []  # goes out next
         self._heard = self._said = self._pinged = self._marked = 0.0
         self._closing = inf  # when to stop waiting for answers
@@ -153,7 +152,6 @@ class Session:
 
     def mark_read(self, message: model.Message) -> None:
         """Everything up to this message was shown to the person."""
-        self.inbox.finish(message.seq)
         self._deliveries.shown(message, self.me.nick)
 
     def close(self, deadline: float) -> None:
@@ -266,8 +264,9 @@ class Session:
         self.state, self._asked = State.GREETING, self.me.nick
         deliveries = self._deliveries
         after, began = (deliveries.cursor, deliveries.began) if deliveries.wanted else (None, None)
+        place = (after, deliveries.feed, self._quiet, CLIENT, began)
         self._ready.append(
-            Hello(PROTOCOL, self.me.nick, self._device, after, deliveries.feed, self._quiet, CLIENT, began, self._token)
+            Hello(PROTOCOL, self.me.nick, self._device, *place, token=self._token, timeline=deliveries.timeline)
         )
 
     def _welcomed(self, event: Welcome) -> None:
@@ -277,12 +276,15 @@ class Session:
         lost = [room for room in self.me.rooms if room not in event.rooms] if again and not event.resumed else []
         self.state, self.refusal, self.why = State.UP, None, ""
         self.me.welcomed(event)
-        self._deliveries.welcomed(event.after, event.head)
+        restored = self._deliveries.welcomed(event.after, event.head, event.timeline)
         self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
         self.welcome = Connected(
             event.nick, event.resumed, tuple(event.rooms), event.role, event.broker, again, event.registered
         )
         self.inbox.put_event(self.welcome)
+        if restored:
+            self._tracking.fork()
+            self.inbox.put_event(model.Restored(event.after))
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
         self._ready += self._deliveries.ask_on()
@@ -331,11 +333,11 @@ class Session:
     @property
     def unsaved(self) -> bool:
         """Whether something must be written down."""
-        return self.outbox.keeping and self.outbox.unsaved(self._deliveries.finished)
+        return self.outbox.keeping and self.outbox.unsaved(self._deliveries.reader)
 
     def take_unsaved(self) -> Kept | None:
         """What must be written down before anything more is sent."""
-        return self.outbox.take_unsaved(self._deliveries.finished) if self.outbox.keeping else None
+        return self.outbox.take_unsaved(self._deliveries.reader) if self.outbox.keeping else None
 
     def stop_keeping(self, why: str) -> None:
         """What is said is in memory only from now on; `why` is a sentence."""

@@ -3,7 +3,8 @@
 One SQLite file for a device slot, written by the process that holds the slot, one transaction a batch.
 
     device       whose numbers these are
-    cursor       for each broker (named by its key): what came up to here, the reader has finished with
+    cursor       for each broker (named by its key): what came up to here, the reader has finished with; in this
+                 timeline of the broker's log
     unanswered   for each broker, in the order of `place`: a command; number 0: nothing of it has left yet
 
 A text is synced to the disk before it leaves: whatever dies then, this process or the machine, it goes out once more
@@ -25,12 +26,12 @@ from messages import Announce, DecodeError, Post, decode_commands, encode_comman
 
 from .outbox import Kept, Row
 
-FORMAT = 1  # of the file
+FORMAT = 2  # of the file
 BUSY_SECONDS = 2.0  # for another process that has a short look at the file
 
 _SCHEMA = """
 CREATE TABLE device (token BLOB NOT NULL);
-CREATE TABLE cursor (broker BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursor (broker BLOB PRIMARY KEY, seq INTEGER NOT NULL, timeline BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE unanswered (
     broker BLOB, place INTEGER, number INTEGER NOT NULL, command BLOB NOT NULL, PRIMARY KEY (broker, place)
 ) WITHOUT ROWID;
@@ -68,8 +69,8 @@ class Store:
 
     def _prepare(self, device: bytes) -> bytes:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
-        if version > FORMAT:
-            raise StoreError(f"{self._path} was written by a newer confab")
+        if version not in (0, FORMAT):
+            raise StoreError(f"{self._path} was written by another version of confab")
         [health] = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
             raise StoreError(f"{self._path} is damaged or cannot be read ({health})")
@@ -90,8 +91,7 @@ class Store:
             if len(commands) != 1 or not isinstance(commands[0], Post | Announce):
                 raise StoreError(f"{self._path} is damaged (no text at place {place})")
             rows.append(Row(place, number, commands[0]))
-        found = self._db.execute("SELECT seq FROM cursor WHERE broker = ?", (self._broker,)).fetchone()
-        return Kept(rows, found[0] if found else None)
+        return Kept(rows, *_reader(self._db, self._broker))
 
     def save(self, kept: Kept) -> None:
         """Write one batch of changes; what is text is on the disk then. Raises StoreError, and nothing is changed."""
@@ -109,7 +109,8 @@ class Store:
             if kept.cursor is None:
                 self._db.execute("DELETE FROM cursor WHERE broker = ?", (self._broker,))
             else:
-                self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (self._broker, kept.cursor))
+                row = (self._broker, kept.cursor, kept.timeline)
+                self._db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", row)
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):  # a failed COMMIT leaves it open, other failures may have ended it
@@ -150,8 +151,7 @@ def look(path: Path, broker: bytes) -> Kept:
         return Kept([], None)
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, BUSY_SECONDS)) as db:
         places = db.execute("SELECT place, number FROM unanswered WHERE broker = ?", (broker,)).fetchall()
-        found = db.execute("SELECT seq FROM cursor WHERE broker = ?", (broker,)).fetchone()
-        return Kept([Row(place, number, None) for place, number in places], found[0] if found else None)
+        return Kept([Row(place, number, None) for place, number in places], *_reader(db, broker))
     return Kept([], None)
 
 
@@ -173,6 +173,11 @@ def _is_readable(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _reader(db: sqlite3.Connection, broker: bytes) -> tuple[int | None, bytes]:
+    found = db.execute("SELECT seq, timeline FROM cursor WHERE broker = ?", (broker,)).fetchone()
+    return found or (None, b"")
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from messages import TRACK_SEQS, TRACKED, Announce, Post, Progress, Track
 from .errors import ClientError
 from .inbox import Inbox
 from .model import Reached
+from .read import RESTORED
 from .receipt import Desk, Numbered, Receipt
 
 PLACE_UNKNOWN = "The broker does not know any more as which number."
@@ -38,6 +39,13 @@ class Tracking:
         watched = list(self._watched)
         self._due = [watched[start : start + TRACK_SEQS] for start in range(0, len(watched), TRACK_SEQS)]
         self._asked.clear()
+
+    def fork(self) -> None:
+        """What was accepted may be undone, and its sequence another message's: nothing more is known of it."""
+        for receipt in [*self._watched.values(), *(receipt for receipt in self._waiting if receipt.done)]:
+            self._waiting.pop(receipt, None)
+            receipt.untracked = ClientError(RESTORED)
+        self._watched.clear()
 
     def questions(self) -> list[Receipt]:
         """What is to be asked now."""

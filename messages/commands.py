@@ -17,6 +17,7 @@ from .roles import Role
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in every language
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Device: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # random, made once per device slot
+Timeline: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=16)]
 Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10 * 366 * 86_400)]  # ten years: for ever is None
 
@@ -37,6 +38,7 @@ class Hello(Command, tag="hello"):
     client: str = ""  # name and version, for the broker's log
     began: Sequence | None = None  # every delivery from behind this up to `after` was taken; None: says nothing
     token: str = ""  # of an invite, for a broker that lets in only who was invited
+    timeline: Timeline = b""  # of the log that those two speak of; empty: says nothing
 
 
 class Post(Command, tag="post"):

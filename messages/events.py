@@ -36,6 +36,7 @@ class Welcome(Event, tag="welcome"):
     role: str
     broker: str  # name and version
     registered: bool = False  # the nick, the rooms and the mail are kept while away
+    timeline: bytes = b""  # of the log; another one than before: sequences behind `after` mean other entries
 
 
 class Accepted(Event, tag="accepted"):

@@ -32,17 +32,18 @@ class Disk:
     def __init__(self) -> None:
         self.rows: dict[int, tuple[int, bytes]] = {}
         self.cursor: int | None = None
+        self.timeline = b""
 
     def save(self, kept: Kept) -> None:
         for row in kept.rows:
             self.rows.pop(row.place, None)
             if row.command is not None:
                 self.rows[row.place] = row.number, encode_commands([row.command])
-        self.cursor = kept.cursor
+        self.cursor, self.timeline = kept.cursor, kept.timeline
 
     def load(self) -> Kept:
         rows = [Row(place, number, decode_commands(frame)[0]) for place, (number, frame) in sorted(self.rows.items())]  # type: ignore[arg-type]
-        return Kept(rows, self.cursor)
+        return Kept(rows, self.cursor, self.timeline)
 
     @property
     def texts(self) -> list[tuple[int, str]]:

@@ -85,7 +85,8 @@ def listen(wire: Wire, remote: Remote, seconds: float) -> None:
 
 def test_hello_is_welcomed_into_the_general_room(wire):
     [welcome] = wire.connect("alice").hear()
-    assert welcome == Welcome(PROTOCOL, "alice", 3, 3, False, 0, ["#general"], "guest", "test")
+    answer = Welcome(PROTOCOL, "alice", 3, 3, False, 0, ["#general"], "guest", "test", timeline=wire.log.timeline)
+    assert welcome == answer
 
 
 def test_the_others_hear_who_joined_and_the_newcomer_does_not(wire):

@@ -39,7 +39,7 @@ from ..client import Client
 from ..errors import ClientError, Rejected
 from ..exits import describe_bug, exit_code
 from ..model import ClientEvent, Kind, Message
-from ..read import gap_text
+from ..read import RESTORED, gap_text
 from ..receipt import Receipt
 from . import render, rulings
 from .answers import Answers
@@ -226,6 +226,8 @@ class Talk:
                 self.around(rulings.deleted(item, self._recent.get(seq, f"message {seq}")))
             case happenings.Slowed():
                 self.show(render.warning(rulings.slowed(item)))
+            case happenings.Restored():
+                self.show(render.warning(RESTORED))
             case Storing(ok=ok, text=text):
                 why = "" if ok else " Until then nothing is accepted; what you send is given back."
                 self.show(render.warning(harmless(text) + why))
