@@ -11,8 +11,10 @@ Never looks at a log that this process has open: closing the file again would dr
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import shutil
+import sqlite3
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ HEADER, FRAME = 32, 24  # bytes of the file's header, and of a frame's
 SUFFIXES = ("-wal", "-shm")
 
 Sums = tuple[int, int]
+Content = bytes | mmap.mmap
 
 
 @dataclass(slots=True)
@@ -41,16 +44,19 @@ class Frame:
 def examine(log: Path) -> str:
     """A sentence that says what of a log's write-ahead log is damaged; empty when nothing is known to be."""
     name = log.name + SUFFIXES[0]
-    content = _read(log, SUFFIXES[0])
-    salts, frames, whole = _frames(content)
+    content = _mapped(log.with_name(name))
+    taken = _taken(log) if len(content) else 0
+    salts, frames, whole = _frames(content, taken)
     known, moved = _index(_read(log, SUFFIXES[1]), salts)
-    last = max((number for number, frame in enumerate(frames[:whole], 1) if frame.commit), default=0)
+    last = taken + max((number for number, frame in enumerate(frames[:whole], 1) if frame.commit), default=0)
     if known > last and not (last == 0 and moved >= known):
         return f"{name} is damaged: of the {known} pages that were committed there, {last} can be read."
     lost = _proven(frames[whole:], salts)
-    if lost and not _shown(log, frames[:last], lost):
+    if lost and not _shown(log, _pages(content, last), lost):
         commits = sum(frame.commit for frame in lost)
-        return f"{name} is damaged at byte {_place(content, whole)}: {commits} commits behind it cannot be read."
+        return (
+            f"{name} is damaged at byte {_place(content, taken + whole)}: {commits} commits behind it cannot be read."
+        )
     return ""
 
 
@@ -71,17 +77,38 @@ def _read(log: Path, suffix: str) -> bytes:
         return b""
 
 
-def _place(content: bytes, frame: int) -> int:
+def _mapped(path: Path) -> Content:
+    """A file as if it had been read, which takes no memory; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+    except FileNotFoundError:
+        return b""
+
+
+def _taken(log: Path) -> int:
+    """How many frames SQLite takes, by its own count: a hundred times faster than ours. 0: it does not say."""
+    with contextlib.suppress(sqlite3.Error, OSError), tempfile.TemporaryDirectory(dir=log.parent) as folder:
+        view = Path(folder) / log.name
+        for path in (log, log.with_name(log.name + SUFFIXES[0])):
+            os.link(path, view.with_name(path.name))
+        with contextlib.closing(sqlite3.connect(f"{view.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return _index(_read(view, SUFFIXES[1]), b"")[0]
+    return 0
+
+
+def _place(content: Content, frame: int) -> int:
     return HEADER + frame * (FRAME + _page_size(content)) if frame else 0
 
 
-def _page_size(content: bytes) -> int:
+def _page_size(content: Content) -> int:
     size = int.from_bytes(content[8:12], "big")
     return size if 512 <= size <= 65536 and size & (size - 1) == 0 else 4096
 
 
-def _frames(content: bytes) -> tuple[bytes, list[Frame], int]:
-    """The salts of the present generation, all frames in the file, and how many of them SQLite takes."""
+def _frames(content: Content, taken: int = 0) -> tuple[bytes, list[Frame], int]:
+    """The salts of the present generation, the frames behind those taken for sure, and how many of them hold too."""
     if len(content) < HEADER + FRAME:
         return content[16:24], [], 0
     size, little = _page_size(content), content[3] & 1 == 0
@@ -90,9 +117,12 @@ def _frames(content: bytes) -> tuple[bytes, list[Frame], int]:
     sound = sums == _checksum(struct.unpack("<6I" if little else ">6I", content[:24]), (0, 0))
     salts = content[16:24] if sound else content[HEADER + 8 : HEADER + 16]  # of the first frame
     frames: list[Frame] = []
+    if taken:
+        start = HEADER + (taken - 1) * (FRAME + size)
+        sums = struct.unpack(">II", content[start + 16 : start + 24])
     view, before = memoryview(content), (sums, sums)
     whole = 0
-    for start in range(HEADER, len(content) - FRAME - size + 1, FRAME + size):
+    for start in range(HEADER + taken * (FRAME + size), len(content) - FRAME - size + 1, FRAME + size):
         page, commit, *stored = struct.unpack(">2I8x2I", view[start : start + FRAME])
         theirs = bytes(view[start + 8 : start + 16])
         image = view[start + FRAME : start + FRAME + size]
@@ -133,10 +163,16 @@ def _proven(rest: list[Frame], salts: bytes) -> list[Frame]:
     return [frame for row in rows if any(frame.commit for frame in row[:-1]) for frame in row]
 
 
-def _shown(log: Path, whole: list[Frame], lost: list[Frame]) -> bool:
+def _pages(content: Content, count: int) -> dict[int, memoryview]:
+    """The pages as the first so many frames leave them, by number."""
+    view, size = memoryview(content), _page_size(content)
+    starts = range(HEADER, HEADER + count * (FRAME + size), FRAME + size)
+    return {int.from_bytes(view[at : at + 4], "big"): view[at + FRAME : at + FRAME + size] for at in starts}
+
+
+def _shown(log: Path, shown: dict[int, memoryview], lost: list[Frame]) -> bool:
     """Whether SQLite will read the same pages without the lost frames, because they were moved into the log before."""
     newest = {frame.page: frame.content for frame in lost}
-    shown = {frame.page: frame.content for frame in whole}
     with log.open("rb") as file:
         for page, content in newest.items():
             if page not in shown:

@@ -72,6 +72,27 @@ def test_a_whole_one_is_whole_with_and_without_its_index(home):
     assert upkeep.verify(log_of(home)).entries == 62
 
 
+def test_what_sqlite_takes_is_not_reckoned_again(home, monkeypatch):
+    """A write-ahead log of any length costs what SQLite needs to read it, and no memory."""
+    reckoned = []
+    real = wal._checksum
+    monkeypatch.setattr(wal, "_checksum", lambda words, sums: reckoned.append(1) or real(words, sums))
+    assert wal.examine(log_of(home)) == ""
+    assert len(reckoned) < 5 < len(frames(home))
+
+
+def test_where_a_file_has_one_name_only_all_is_reckoned_and_the_same_is_found(home, monkeypatch):
+    """The files are linked for SQLite to count in; some file systems cannot do that."""
+    for place in (None, wal.HEADER + 30, wal_of(home).stat().st_size // 2):
+        if place is not None:
+            flip(home, place)
+        with_links = wal.examine(log_of(home))
+        with monkeypatch.context() as patch:
+            patch.setattr(wal, "_taken", lambda log: 0)
+            assert wal.examine(log_of(home)) == with_links
+        assert bool(with_links) == (place is not None)
+
+
 @pytest.mark.parametrize("where", ["page", "page number", "salt", "checksum", "content", "end of the content"])
 @pytest.mark.parametrize("number", [1, 5, 30])
 def test_a_flipped_bit_in_any_part_of_a_frame_is_found(home, where, number):
