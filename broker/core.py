@@ -44,6 +44,7 @@ from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
 FOLD_AGAIN_SECONDS = 60.0  # before an index that was in trouble is tried again
+LARGE_WAL = 64 * 1024 * 1024  # bytes of the write-ahead log, which are 4 MB where nobody reads for long
 PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
 LATE_SECONDS = 5.0  # who looks this late was stopped: signs of life may be unread, so it looks again as much later
 LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
@@ -381,6 +382,10 @@ class Core:
             self.log.store_snapshot(self.state.snapshot())
         except LogError as error:
             self.note("log", text=str(error))
+        if self.log.wal_size > LARGE_WAL:
+            megabytes = self.log.wal_size >> 20
+            text = f"The write-ahead log holds {megabytes} MB: something, a backup say, reads the log for long."
+            self.note("log", text=text)
 
     # --- connections --------------------------------------------------------------------------------------------------
 

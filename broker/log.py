@@ -108,6 +108,7 @@ class Log:
         except (sqlite3.Error, TypeError) as error:  # TypeError: no row
             raise LogError(f"The log {path} cannot be opened: {error}. Nothing was changed.") from error
         self.snapshot_seq = 0  # of the newest snapshot that was loaded or stored; 0: none was
+        self._wal = Path(f"{path}-wal")
         self.damage = ""  # what was found and could be done without, a sentence
         self._cache: OrderedDict[int, tuple[Segment, int]] = OrderedDict()  # by first sequence; with encoded bytes
         self._firsts: dict[int, int] = {}  # of what is cached: last sequence → first, for who reads back
@@ -212,6 +213,14 @@ class Log:
         except sqlite3.Error as error:
             raise LogError(f"The snapshot cannot be stored: {error}.") from error
         self.snapshot_seq = snapshot.seq
+
+    @property
+    def wal_size(self) -> int:
+        """Bytes of the write-ahead log, of which SQLite makes use again once nobody reads from an earlier moment."""
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
 
     # --- cutting off what is no longer kept ---------------------------------------------------------------------------
 

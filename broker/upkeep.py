@@ -1,8 +1,9 @@
 """Looking after a log from outside: verify, repair, back up, restore, export.
 
-All but repair and restore may run beside a running broker, in a process of their own. They read through a connection of
-their own, in one transaction, so that what they see is one moment of the log. A backup is the log's file with the
-broker's key pair inside: all that a restore needs, and as secret as the key.
+All but repair and restore may run beside a running broker, in a process of their own, through a connection of their
+own. What takes long, or waits for whoever reads it, reads the log a portion at a time, up to where it ended at first: a
+long transaction would keep the broker's write-ahead log from being moved into the log. Only a backup is made in one. It
+is the log's file with the broker's key pair inside: all that a restore needs, and as secret as the key.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from .keys import KeyPair, load_or_make
 from .log import BASE, FORMAT, NEWEST, LogError, chain, fork, newest, read_only, snapshot_in
 from .state import State
 
+PORTION_BYTES = 1024 * 1024  # of segments read in one transaction, some milliseconds
+ATTEMPTS = 20  # to verify a log whose oldest segments are being cut off
+
+Row = tuple[int, int, int, bytes, bytes]  # a segment as it is stored
+
 _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
 
 
@@ -49,7 +55,13 @@ def verify(path: Path) -> Verdict:
         damage = _damage(path)
         with contextlib.ExitStack() as stack:
             view = stack.enter_context(wal.beside(path)) if damage else path
-            _verify(stack.enter_context(_reading(view, examined=True)), verdict)
+            db = stack.enter_context(_reading(view, examined=True))
+            for _ in range(ATTEMPTS):  # from behind the cut each time
+                verdict = Verdict()
+                if _verify(db, verdict):
+                    break
+            else:
+                verdict.problem = "The broker cuts the log off faster than it can be read. Verify it later."
     except (LogError, OSError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
         verdict.problem = f"Behind sequence {verdict.cut + verdict.entries} the log cannot be read: {error}"
     if damage:
@@ -69,28 +81,57 @@ def _damage(path: Path) -> str:
         return wal.examine(path) if path.is_file() else ""
 
 
-def _verify(db: sqlite3.Connection, verdict: Verdict) -> None:
+def _verify(db: sqlite3.Connection, verdict: Verdict) -> bool:
+    """Fill in the verdict; False when the log was cut meanwhile in front of where it was being read."""
+    db.execute("BEGIN")
     verdict.cut, digest = db.execute("SELECT seq, digest FROM cut").fetchone()
     state, snapshot = State(snapshot_in(db, BASE)), snapshot_in(db, NEWEST)
+    head, _ = newest(db)
+    db.execute("COMMIT")
     if state.seq < verdict.cut:
         verdict.problem = f"The log begins behind {verdict.cut}, and there is no snapshot of what was before."
-        return
+        return True
     base, expected = state.seq, verdict.cut + 1
-    for first, count, at, blob, stored in db.execute("SELECT * FROM segment ORDER BY first"):
+    for first, count, at, blob, stored in _segments(db, head):
+        if first != expected and _cut(db) >= expected:
+            return False
         digest = chain(digest, first, at, blob)
         verdict.problem = _segment_problem(first, count, blob, expected, digest == stored)
         if verdict.problem:
-            return
+            return True
         for seq, entry in enumerate(_decode.decode(blob), first):
             if seq > base:
                 state.apply(seq, entry)
             if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
                 verdict.problem = f"The snapshot at {seq} is not what the log amounts to."
-                return
+                return True
         verdict.segments, verdict.entries, expected = verdict.segments + 1, verdict.entries + count, first + count
     known = max(base, snapshot.seq if snapshot else 0)
     if known >= expected:
         verdict.problem = f"The log ends at {expected - 1}, but a snapshot knows {known}: the end of it is lost."
+    return True
+
+
+def _segments(db: sqlite3.Connection, head: int) -> Iterator[Row]:
+    """The segments up to this sequence, in portions: no transaction is open while one is looked at."""
+    after = 0
+    while True:
+        rows, size = [], 0
+        cursor = db.execute("SELECT * FROM segment WHERE first > ? AND first <= ? ORDER BY first", (after, head))
+        for row in cursor:
+            rows.append(row)
+            size += len(row[3])
+            if size >= PORTION_BYTES:
+                break
+        cursor.close()
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1][0]
+
+
+def _cut(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT seq FROM cut").fetchone()[0])
 
 
 def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained: bool) -> str:
@@ -229,10 +270,15 @@ def _place(folder: Folder, source: Path) -> None:
 
 
 def export(path: Path) -> Iterator[str]:
-    """Yield every message of the log as one JSON object a line. Raises LogError."""
+    """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile."""
     try:
         with _reading(path) as db:
-            for first, at, blob in db.execute("SELECT first, at, entries FROM segment ORDER BY first"):
+            last = 0
+            for first, count, at, blob, _ in _segments(db, newest(db)[0]):
+                if last and first > last + 1 and _cut(db) > last:
+                    lacking = f"what came behind {last} up to {first - 1}, which is missing here"
+                    raise LogError(f"Meanwhile the broker cut off {lacking}. Export again for what is kept.")
+                last = first + count - 1
                 for seq, entry in enumerate(_decode.decode(blob), first):
                     if isinstance(entry, (Posted, Announced)):
                         yield _line(seq, at, entry)
@@ -250,7 +296,7 @@ def _line(seq: int, at: int, entry: Posted | Announced) -> str:
 
 @contextlib.contextmanager
 def _reading(path: Path, *, examined: bool = False) -> Iterator[sqlite3.Connection]:
-    """One moment of a log, or of a backup of one."""
+    """A log, or a backup of one."""
     if not path.is_file():
         raise LogError(f"There is no log {path}.")
     if not examined and (damage := _damage(path)):
@@ -259,7 +305,6 @@ def _reading(path: Path, *, examined: bool = False) -> Iterator[sqlite3.Connecti
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
             raise LogError(f"{path} is of format {version}, this version reads {FORMAT}.")
-        db.execute("BEGIN")
         yield db
 
 

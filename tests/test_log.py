@@ -462,6 +462,23 @@ def test_of_two_claims_the_first_wins_and_takes_effect():
     assert [account.key for account in state.accounts.values()] == [KEYS[0]]
 
 
+def test_a_write_ahead_log_that_somebody_keeps_from_being_moved_is_noted(path, monkeypatch):
+    monkeypatch.setattr(core, "LARGE_WAL", 1_000_000)
+    wire = Wire(Log(path))
+    alice = wire.connect("alice")
+    wire.core.store_snapshot()
+    assert not [note for note in wire.core.notes if note.what == "log"]
+    with sqlite3.connect(path) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM segment").fetchall()
+        for number in range(1, 200):
+            alice.say(Post(number, "*", "x" * 10_000))
+        wire.core.store_snapshot()
+    reader.close()
+    assert "something, a backup say, reads the log for long" in wire.core.notes[-1].fields["text"]
+    wire.log.close()
+
+
 def test_a_snapshot_becomes_due_however_often_the_broker_is_killed_before(monkeypatch):
     """What a start folds again stays bounded by SNAPSHOT_ENTRIES over many short lives."""
     monkeypatch.setattr(core, "SNAPSHOT_ENTRIES", 30)

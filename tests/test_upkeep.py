@@ -14,6 +14,7 @@ from broker.cli import main
 from broker.folder import Folder
 from broker.keys import load_or_make
 from broker.log import Log, LogError
+from broker.state import State
 from messages import Announce, Home, Join, Post
 
 from .wire import Wire
@@ -175,6 +176,52 @@ def test_a_damaged_note_of_where_the_broker_is_gives_a_sentence(home, capsys, co
     assert "does not say where the broker is" in error
     assert "Restart the broker" in error
     folder.close()
+
+
+def test_whoever_reads_an_export_slowly_does_not_hold_the_write_ahead_log_up(home):
+    log = Log(log_of(home))
+    lines = upkeep.export(log_of(home))
+    next(lines)
+    Wire(log).connect("alice", nick="alice2").say(Post(50, "*", "behind it"))
+    assert log._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "nobody reads an earlier moment"
+    assert "behind it" not in "".join(lines), "it ends where the log ended at first"
+    log.close()
+
+
+def cut(log: Log, seq: int) -> None:
+    log.store_snapshot(State.of(log).snapshot())
+    log.rebase()
+    log.cut_off(seq)
+
+
+def test_an_export_says_what_was_cut_off_meanwhile(home, monkeypatch):
+    monkeypatch.setattr(upkeep, "PORTION_BYTES", 1)
+    log = Log(log_of(home))
+    lines = upkeep.export(log_of(home))
+    assert json.loads(next(lines))["seq"] == 7
+    cut(log, 20)
+    with pytest.raises(LogError, match="cut off what came behind 7 up to 20, which is missing here"):
+        list(lines)
+    log.close()
+
+
+def test_verify_begins_again_behind_what_was_cut_off_meanwhile(home, monkeypatch):
+    monkeypatch.setattr(upkeep, "PORTION_BYTES", 1)
+    log = Log(log_of(home))
+    cuts = iter([20, 30])
+    real = upkeep._segment_problem
+
+    def cutting(first, *rest):
+        if first in (8, 22):
+            cut(log, next(cuts))
+        return real(first, *rest)
+
+    monkeypatch.setattr(upkeep, "_segment_problem", cutting)
+    assert upkeep.verify(log_of(home)) == upkeep.Verdict(10, 10, cut=30)
+    monkeypatch.setattr(upkeep, "_cut", lambda db: 10**6)
+    alter(log_of(home), "DELETE FROM segment WHERE first = 33")
+    assert "faster than it can be read" in upkeep.verify(log_of(home)).problem
+    log.close()
 
 
 def test_export_takes_the_name_of_its_only_form(home, capsys):
