@@ -32,7 +32,7 @@ from messages import (
 from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
-from .entries import AnyEntry, Joined, Named
+from .entries import AnyEntry, Joined, Named, Span
 from .index import Index, IndexTrouble
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .lookalikes import Lookalikes
@@ -77,6 +77,8 @@ class Core:
         self.down: Closed | None = None  # set: the server says this and ends
         self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
         self.storing = True  # False while the log cannot be written
+        self.stand_at = now + leaving.STAND_SECONDS  # when to write down how far people have come, monotonic
+        self.stood = Span()  # where that was done last
         self._fold_at = now  # when the index may go on, monotonic
         self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
@@ -234,6 +236,8 @@ class Core:
             self.down = Closed(self.closing[1].by, self.closing[1].reason)
             self.closing = None
         self._release()
+        if now >= self.stand_at:
+            leaving.stand(self, now)
         if not self.storing and not self._entries and self._probe_at <= now:
             self._probe(now)
         if self._entries:

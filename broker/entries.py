@@ -94,6 +94,14 @@ class Released(Entry, tag="released"):
     reach: Reach = Reach()  # what is known to have been delivered and read, by any of its sessions
 
 
+class Reached(Entry, tag="reached"):
+    """A registered account has come so far; written now and then, and when the broker goes down. Fields of Released."""
+
+    account: int
+    taken: int
+    reach: Reach
+
+
 class Registered(Entry, tag="registered"):
     """An account keeps its nick, its rooms and its mail while it is away, or is a guest again."""
 
@@ -277,4 +285,4 @@ AnyDeed: TypeAlias = (
     | Uninvited
     | Redeemed
 )
-AnyEntry: TypeAlias = Posted | Announced | Named | Released | Registered | Installed | Joined | Left | AnyDeed
+AnyEntry: TypeAlias = Said | Named | Released | Reached | Registered | Installed | Joined | Left | AnyDeed

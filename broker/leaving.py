@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from messages import LEASE_SECONDS, Presence
 
-from .entries import Released
+from .entries import Reached, Released, Span
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
     from .core import Core
 
+STAND_SECONDS = 300.0  # between two times: after a kill, a new device is sent again what was taken meanwhile
 FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it is still connected by then
 
 
@@ -73,6 +74,27 @@ def left(core: Core, here: Here, reason: str) -> None:
         core.propose(Released(here.account.id, reason, here.taken, here.reach))
     elif not here.staffed:
         tell_left(core, here, reason)
+
+
+def stand(core: Core, now: float) -> None:
+    """Write down how far registered people have come, for their next devices: a broker that ends sees nobody leave."""
+    core.stand_at = now + STAND_SECONDS
+    head, moved = core.log.head, []
+    for here in core.here.values():
+        account, sessions = here.account, here.sessions.values()
+        if not account.registered or not sessions:
+            continue
+        taken = max(here.taken, account.taken, *(0 if session.quiet else session.taken for session in sessions))
+        reach = here.reach
+        for session in sessions:
+            reach = reach.joined(session.reach)
+        known = account.taken >= core.stood.after and head == core.stood.upto  # the rest are entries of ours
+        if reach.read != account.reach.read or (taken > account.taken and not known):
+            moved.append(Reached(account.id, taken, reach))
+    for entry in moved:
+        core.propose(entry)
+    if moved:
+        core.stood = Span(head, head + len(moved))
 
 
 def abandoned(core: Core, peer: Peer) -> None:

@@ -18,6 +18,7 @@ from zmq.utils import z85
 
 from messages import HELLO_SECONDS, Closed, Code, DecodeError, Malformed, decode_commands, encode_events
 
+from . import leaving
 from .beacon import Beacon
 from .connections import Connections
 from .core import Core
@@ -269,6 +270,7 @@ class Server:
         """Take what already arrived, commit it, and tell everyone that this is the end."""
         now, at = time.monotonic(), time.time_ns() // 1_000_000
         self._drain(now)
+        leaving.stand(self._core, now)
         self._core.tick(now, at)
         self._flush(now)
         frame = encode_events([closed])

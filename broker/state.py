@@ -22,6 +22,7 @@ from .entries import (
     Named,
     Posted,
     Reach,
+    Reached,
     Registered,
     Released,
 )
@@ -64,8 +65,8 @@ class Account(msgspec.Struct):
     last_nick: str = ""  # held last, for people who speak of someone who is gone
     quiet: bool = False  # a script's, which was never announced
     registered: bool = False  # keeps nick, rooms and mail while away
-    taken: int = 0  # registered: what was delivered when it was last away; a device without a cursor goes on there
-    reach: Reach = Reach()  # what was delivered to and read by it, when it was last away
+    taken: int = 0  # registered: what was delivered, as was written last; a device without a cursor goes on there
+    reach: Reach = Reach()  # what was delivered to and read by it, as was written last
     role: Role = "guest"
     admitted: bool = False  # came with a token, or was given a role: may come in whatever the access
     ban: Penalty | None = None
@@ -191,6 +192,10 @@ class State:
                 return self._name(seq, entry)
             case Released():
                 return self._release(self.accounts[entry.account], entry)
+            case Reached():
+                account = self.accounts[entry.account]
+                account.taken, account.reach = max(account.taken, entry.taken), entry.reach
+                return True
             case Registered():
                 account = self.accounts[entry.account]
                 took = account.registered != entry.kept

@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from broker import core
+from broker import core, leaving
 from broker.core import LATE_SECONDS
 from messages import (
     BODY_BYTES,
@@ -532,6 +532,47 @@ def test_mail_waits_over_a_broker_restart_and_a_script_of_the_account_does_not_t
     script.say(Mark(wire.log.head), Bye())
     person.say(Mark(wire.log.head), Bye())
     assert bodies(wire.connect("bob", device="phone")) == []
+
+
+@pytest.mark.parametrize("ends", ["shutdown", "kill", "kill at once"])
+def test_a_new_device_is_not_sent_after_a_restart_what_another_took(wire, ends):
+    """Where live sessions stand is written when the broker goes down, and now and then, for the case of a kill."""
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    bob.say(Register(1))
+    alice.say(*[Post(number, "@bob", f"mail {number}") for number in range(1, 31)])
+    bob.say(Mark(wire.log.head, wire.log.head - 5))
+    if ends == "shutdown":
+        leaving.stand(wire.core, wire.now)
+        wire.tick()
+    elif ends == "kill":
+        wire.core.tick(wire.now + leaving.STAND_SECONDS, EPOCH)
+    wire.start()
+    alice = wire.connect("alice")
+    alice.say(Post(31, "@bob", "mail 31"))
+    sent = bodies(wire.connect("bob", device="phone"))
+    assert sent == ([f"mail {number}" for number in range(1, 32)] if ends == "kill at once" else ["mail 31"])
+    if ends != "kill at once":
+        assert wire.core.state.by_nick["bob"].reach.read.upto > 0, "and what was read is known too"
+
+
+def test_where_people_stand_is_written_seldom_and_only_when_they_moved(wire):
+    alice, bob, guest = wire.connect("alice"), wire.connect("bob"), wire.connect("guest")
+    for remote in (alice, bob):
+        remote.say(Register(1))
+    written = []
+    for minute in range(120):
+        if minute < 30:
+            guest.say(Post(minute + 1, "*", "x"))
+        for remote in (alice, bob):
+            remote.say(Mark(wire.log.head))
+        guest.say(Ping(1))
+        head = wire.log.head
+        wire.tick(seconds=10)
+        for remote in (alice, bob, guest):
+            remote.say(Ping(1))
+        written += [minute] * (wire.log.head - head)
+    assert 2 <= len(written) <= 2 * (1 + 1200 // leaving.STAND_SECONDS), "at most one for each in that time"
+    assert written[-1] < 30 + 2 * 30 + 1, "and none where nobody says anything any more"
 
 
 def test_two_devices_that_come_in_one_tick_have_one_nick_the_first(wire):

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from broker import core, feeding, log, outbound, requests
+from broker import core, feeding, leaving, log, outbound, requests
 from client import inbox, outbox
 from messages import Announce, Ban, Join, Kick, Leave, Post, Register, Rename, Unban, Unregister, key_text
 
@@ -37,6 +37,7 @@ SMALL = (  # bounds so small that a short run goes across them
     (log, "CACHE_BYTES", 500),
     (outbound, "PART_BYTES", 200),
     (core, "SNAPSHOT_ENTRIES", 15),
+    (leaving, "STAND_SECONDS", 5.0),
     (requests, "RETRY_WINDOW", 8),
     (outbox, "WINDOW", 4),
     (inbox, "FULL", 2),
