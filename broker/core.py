@@ -33,7 +33,8 @@ from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry, Joined, Named, Span
-from .index import Index, IndexTrouble
+from .folding import Folding
+from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
 from .lookalikes import Lookalikes
 from .notes import Note
@@ -43,7 +44,6 @@ from .sessions import Here, Peer, Session
 from .state import State
 
 MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is cut and resumes from the log
-FOLD_AGAIN_SECONDS = 60.0  # before an index that was in trouble is tried again
 LARGE_WAL = 64 * 1024 * 1024  # bytes of the write-ahead log, which are 4 MB where nobody reads for long
 PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
 LATE_SECONDS = 5.0  # who looks this late was stopped: signs of life may be unread, so it looks again as much later
@@ -79,7 +79,7 @@ class Core:
         self.storing = True  # False while the log cannot be written
         self.stand_at = now + leaving.STAND_SECONDS  # when to write down how far people have come, monotonic
         self.stood = Span()  # where that was done last
-        self._fold_at = now  # when the index may go on, monotonic
+        self.folding = Folding(self.index, lambda text: self.note("log", text=text))
         self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
@@ -365,21 +365,6 @@ class Core:
             return  # known and told
         self._can_store(now, True, "The log can be written again.")
 
-    def fold_due(self, now: float) -> bool:
-        """Whether the index has something to do, and was not in trouble a moment ago."""
-        return self.index.behind and now >= self._fold_at
-
-    def fold_index(self, now: float) -> None:
-        """Bring the index a little nearer to the head; it is never awaited, and what it lacks is read in the log."""
-        if self.index.damage:
-            self.note("log", text=self.index.damage)
-            self.index.damage = ""
-        try:
-            self.index.advance()
-        except (LogError, IndexTrouble) as error:
-            self._fold_at = now + FOLD_AGAIN_SECONDS
-            self.note("log", text=str(error))
-
     def store_snapshot(self) -> None:
         """Store the state beside the log, so that the next start is short; on an error the last one serves."""
         try:
@@ -387,8 +372,7 @@ class Core:
         except LogError as error:
             self.note("log", text=str(error))
         if self.log.wal_size > LARGE_WAL:
-            megabytes = self.log.wal_size >> 20
-            text = f"The write-ahead log holds {megabytes} MB: something, a backup say, reads the log for long."
+            text = f"The write-ahead log holds {self.log.wal_size >> 20} MB: something reads it for long, a backup say."
             self.note("log", text=text)
 
     # --- connections --------------------------------------------------------------------------------------------------

@@ -94,11 +94,11 @@ class Server:
             timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
         rest = 0.0 if self._idle else IDLE_MS  # before the index goes on
         rest = max(rest, (self._calm_at - time.monotonic()) * 1000)
-        folding = self._core.fold_due(time.monotonic()) and not 0 <= timeout <= rest
+        folding = self._core.folding.due(time.monotonic()) and not 0 <= timeout <= rest
         found = poller.poll(int(rest if folding else timeout))
         self._idle = all(ready in self._beacon.sockets for ready, _ in found)  # anyone can keep the beacon busy
         if folding and self._idle:
-            self._core.fold_index(time.monotonic())
+            self._core.folding.step(time.monotonic())
         for ready, _ in found:
             if ready is self._sockets.zap:
                 self._sockets.answer_zap()

@@ -117,8 +117,8 @@ class FakeClient:
     def kick(self, nick: str, reason: str = "") -> FakeReceipt:
         return self._command("kick", nick, reason)
 
-    def ban(self, nick: str, reason: str = "") -> FakeReceipt:
-        return self._command("ban", nick, reason)
+    def ban(self, nick: str, reason: str = "", seconds: float | None = None) -> FakeReceipt:
+        return self._command("ban", nick, reason, seconds)
 
     def unban(self, nick: str) -> FakeReceipt:
         return self._command("unban", nick)

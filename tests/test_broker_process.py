@@ -420,6 +420,7 @@ def test_when_nobody_reads_its_log_any_more_the_chat_goes_on(tmp_path):
 
 def test_when_the_reader_of_its_log_stops_reading_the_chat_goes_on_and_lines_are_counted(tmp_path):
     """Each message to nobody is a line of the log, up to some hundreds in a tick: more than the pipe and we keep."""
+    start("policy", "rate", "off", "--data", tmp_path).communicate(timeout=DEADLINE)
     process = start("--data", tmp_path, "--bind", free_endpoint(), "--log-format", "json")
     try:
         with Dealer(json.loads(process.stdout.readline())["invites"][0]) as dealer:

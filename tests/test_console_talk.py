@@ -107,7 +107,7 @@ def test_text_goes_to_the_current_conversation_and_shows_once_accepted(desk: Des
         ("/msg #ops deployed", ("send", "#ops", "deployed")),
         ("/announce at five", ("announce", "at five", "", "normal", "*")),
         ("/kick bob too loud", ("kick", "bob", "too loud")),
-        ("/ban bob", ("ban", "bob", "")),
+        ("/ban @bob for 2h too loud", ("ban", "bob", "too loud", 7200.0)),
         ("/unban bob", ("unban", "bob")),
         ("/down in 2m a new disk", ("down", 120.0, "a new disk")),
         ("down server", ("down", 0.0, "")),

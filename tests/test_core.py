@@ -789,9 +789,9 @@ def said(wire, request):
             Post(number, ("@bob", "#general", "#ops", "*")[number % 4], f"Größe {number} of the Disk-{number % 3}")
         )
         if number == 20 and request.param == "half indexed":
-            wire.core.fold_index(wire.now)
+            wire.core.folding.step(wire.now)
     while request.param == "indexed" and wire.core.index.behind:
-        wire.core.fold_index(wire.now)
+        wire.core.folding.step(wire.now)
     alice.hear(), bob.hear()
     return alice, bob
 

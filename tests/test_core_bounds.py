@@ -145,11 +145,12 @@ def test_a_search_for_words_that_never_meet_is_spread_over_answers(wire, monkeyp
     monkeypatch.setattr(index, "PART_ENTRIES", 1_000)
     monkeypatch.setattr(index, "PORTION_ENTRIES", 1_000)
     alice = wire.connect("alice")
+    wire.without_rate()
     alice.say(Post(1, "*", "odd and even"))
     for start in range(2, 50_002, 1_000):
         alice.say(*[Post(n, "*", "odd" if n % 2 else "even") for n in range(start, start + 1_000)])
     while wire.core.index.behind:
-        wire.core.fold_index(wire.now)
+        wire.core.folding.step(wire.now)
     before, pages = None, []
     while not pages or before is not None:
         [page] = alice.say(Search(60_000, "odd even", 50, before))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core import FOLD_AGAIN_SECONDS
+from broker.folding import AGAIN_SECONDS
 from broker.index import Index, Indexed, pair, words_of
 from broker.log import Log
 from messages import History, Post, Search
@@ -85,8 +85,8 @@ def test_what_a_damaged_index_would_have_told_is_read_in_the_log_and_it_is_built
     damage(wire.core.index, "said")
     damage(wire.core.index, "words")
     assert bob.say(question) == [page]
-    assert wire.core.fold_due(wire.now)
-    wire.core.fold_index(wire.now)
+    assert wire.core.folding.due(wire.now)
+    wire.core.folding.step(wire.now)
     assert "is damaged, and is built anew" in wire.core.notes[-1].fields["text"]
     fold(wire.core.index)
     assert wire.core.index.watermark == log.head
@@ -108,24 +108,24 @@ def test_one_that_turns_out_to_be_damaged_while_it_is_written_is_built_again(log
     core.index.advance()
     damage(core.index, "words")
     log.append(0, next(log.read(10)).entries)
-    core.fold_index(0.0)
+    core.folding.step(0.0)
     assert "no such table" in core.notes[-1].fields["text"]
-    assert not core.fold_due(FOLD_AGAIN_SECONDS - 1)
-    assert core.fold_due(FOLD_AGAIN_SECONDS)
+    assert not core.folding.due(AGAIN_SECONDS - 1)
+    assert core.folding.due(AGAIN_SECONDS)
     fold(core.index)
     assert len(hits(core.index.matching(["number"], 1000))) == 31
 
 
 def test_a_full_disk_stops_it_for_a_while_only_and_loses_nothing(log, tmp_path):
     core = Wire(log).core
-    core.index = index = Index(tmp_path / "index.db", log)
+    core.index = core.folding.index = index = Index(tmp_path / "index.db", log)
     [pages] = index._db.execute("PRAGMA page_count").fetchone()
     index._db.execute(f"PRAGMA max_page_count={pages}")
-    core.fold_index(0.0)
+    core.folding.step(0.0)
     assert "cannot go on for now" in core.notes[-1].fields["text"]
     assert (index.watermark, index._parts, index._db.in_transaction) == (0, [], False)
     index._db.execute("PRAGMA max_page_count=100000")
-    assert core.fold_due(FOLD_AGAIN_SECONDS)
+    assert core.folding.due(AGAIN_SECONDS)
     assert len(hits(fold(index).matching(["number"], 1000))) == 30
     index.close()
 
@@ -133,10 +133,10 @@ def test_a_full_disk_stops_it_for_a_while_only_and_loses_nothing(log, tmp_path):
 def test_a_broker_without_room_for_an_index_serves_and_says_so(log, tmp_path):
     (tmp_path / "index.db").mkdir()
     wire = Wire(log)
-    wire.core.index = Index(tmp_path / "index.db", log)
+    wire.core.index = wire.core.folding.index = Index(tmp_path / "index.db", log)
     bob = wire.connect("bob", device="two")
     assert len(bob.say(Search(1, "number"))[-1].items) == 30
-    wire.core.fold_index(wire.now)
+    wire.core.folding.step(wire.now)
     assert "There is no index, the log is read instead" in wire.core.notes[-1].fields["text"]
     (tmp_path / "index.db").rmdir()
     fold(wire.core.index)

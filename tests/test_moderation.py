@@ -396,7 +396,7 @@ def test_every_deed_stands_in_the_audit_trail_also_after_a_restart(wire):
     assert deeds(wire) == expected
     wire.start()
     while wire.core.index.behind:
-        wire.core.fold_index()
+        wire.core.folding.step(wire.now)
     assert deeds(wire) == expected
 
 

@@ -149,18 +149,18 @@ def test_the_person_is_told_and_reading_goes_on_where_the_broker_says():
     wire = client_wire.Wire(disk=Disk())
     up(wire, b"A")
     wire.says(message(8), message(10))
-    wire.session.mark_read(wire.session.inbox.take_message(), tell=True)
+    wire.session.mark_read(wire.session.inbox.take_message())
     wire.cut()
     up(wire, b"B", after=7, head=9)
     assert wire.events()[-1] == Restored(7)
     wire.says(message(8, "new"))
     unread = wire.session.inbox.take_message()
     assert (unread.body, unread.seq) == ("m10", 0), "it was said, and has no place any more"
-    wire.session.mark_read(unread, tell=True)
+    wire.session.mark_read(unread)
     assert wire.session._deliveries.reader == (7, b"B")
     assert wire.session._deliveries.mark() == [Mark(8, 7)], "none of the new ones was shown"
     new = wire.session.inbox.take_message()
-    wire.session.mark_read(new, tell=True)
+    wire.session.mark_read(new)
     assert wire.session._deliveries.reader == (8, b"B")
     assert wire.session._deliveries.mark() == [Mark(8, 8)]
 
@@ -177,10 +177,10 @@ def test_what_was_in_the_readers_hands_is_not_taken_for_what_has_its_sequence_no
     wire.events()
     new = [wire.session.inbox.take_ahead() for _ in range(5)]
     for each in old:
-        wire.session.mark_read(each, tell=True)
+        wire.session.mark_read(each)
     assert wire.session._deliveries.reader[0] <= 7
     assert wire.session._deliveries.read <= 7
-    wire.session.mark_read(new[-1], tell=True)
+    wire.session.mark_read(new[-1])
     assert wire.session._deliveries.reader[0] == wire.session._deliveries.read == 12
 
 
