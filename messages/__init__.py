@@ -5,7 +5,7 @@ Imports nothing of the other packages and never zmq. PROTOCOL.md beside this fil
 
 from __future__ import annotations
 
-from .address import DEFAULT_ENDPOINT, Address, key_text, parse_address, parse_key
+from .address import DEFAULT_ENDPOINT, Address, key_text, parse_address, parse_key, stays_here
 from .beacon import beacon_answer, beacon_query, read_beacon_answer, read_beacon_query
 from .codec import (
     Malformed,
@@ -253,5 +253,6 @@ __all__ = [
     "read_beacon_query",
     "skeletons",
     "spell_fingerprint",
+    "stays_here",
     "version_refusal",
 ]

@@ -2,7 +2,8 @@
 
 An invite is an address that carries the broker's public key: 'confab://host:port/KEY' for TCP and
 'confab+ipc:///path/KEY' for a Unix socket. KEY is the 32-byte CURVE public key in base64url without padding. Behind it
-may stand '/TOKEN', with which a broker lets in whom it does not know: 16 random bytes, in the same writing.
+may stand '/TOKEN', with which a broker lets in whom it does not know: 16 random bytes, in the same writing. A broker
+that does not encrypt proves no key: its invite is 'confab+plain://127.0.0.1:port' or 'confab+plain+ipc:///path'.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TOKEN_BYTES = 16
 
 _IPC = re.compile(r"(?P<path>.+)/(?P<key>[\w-]{43})/(?P<token>[\w-]{22})")
 _TCP = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\s]+)(?::(?P<port>\d{1,5}))?")
+_LOOPBACK = re.compile(r"tcp://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5}|\*)")
 
 
 def key_text(key: bytes) -> str:
@@ -39,22 +41,40 @@ def parse_key(text: str) -> bytes:
     return key
 
 
+def stays_here(endpoint: str) -> bool:
+    """Whether a ZeroMQ endpoint, bound or connected to, never leaves this machine: loopback or a Unix socket."""
+    return endpoint.startswith("ipc://") or bool(_LOOPBACK.fullmatch(endpoint))
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A ZeroMQ endpoint, and the key the broker there must prove (None: to be found on this machine)."""
+    """A ZeroMQ endpoint, and the key the broker there must prove (None: to be found on this machine).
+
+    With `plain` nothing is encrypted and nobody proves anything, so the endpoint must stay on this machine: raises
+    InvalidAddress.
+    """
 
     endpoint: str
     key: bytes | None = None
     token: str = ""  # of an invite that was made for somebody
+    plain: bool = False
+
+    def __post_init__(self) -> None:
+        if self.plain and not stays_here(self.endpoint):
+            raise InvalidAddress(
+                f"{self.endpoint} may be another machine, and nothing goes there unencrypted. Without encryption only "
+                "127.0.0.1, [::1] and Unix sockets are spoken to; use the invite of an encrypted broker."
+            )
 
     @property
     def invite(self) -> str:
-        """The address as a person passes it on; without a key it is the endpoint."""
-        if self.key is None:
-            return self.endpoint
+        """The address as a person passes it on; without a key, and not plain, it is the endpoint."""
         scheme, rest = self.endpoint.split("://", 1)
+        over = "" if scheme == "tcp" else f"+{scheme}"
+        if self.plain:
+            return f"confab+plain{over}://{rest}"
         token = f"/{self.token}" if self.token else ""
-        return f"{'confab' if scheme == 'tcp' else f'confab+{scheme}'}://{rest}/{key_text(self.key)}{token}"
+        return f"confab{over}://{rest}/{key_text(self.key)}{token}" if self.key is not None else self.endpoint
 
 
 def parse_address(text: str) -> Address:
@@ -78,6 +98,10 @@ def parse_address(text: str) -> Address:
             where, _, key = rest.rpartition("/")
             if where:
                 return Address(f"ipc://{where}", parse_key(key))
+        case "confab+plain":
+            return Address(_tcp(rest, text), plain=True)
+        case "confab+plain+ipc" if rest:
+            return Address(f"ipc://{rest}", plain=True)
     raise InvalidAddress(
         f"{text!r} is no broker address; use the invite the broker prints (confab://host:port/key), "
         "tcp://host:port or ipc://path."

@@ -260,6 +260,40 @@ def test_an_invite_leads_back_to_endpoint_and_key(endpoint):
 
 
 @pytest.mark.parametrize(
+    "endpoint", ["tcp://127.0.0.1:5577", "tcp://127.9.8.7:1", "tcp://localhost:5577", "tcp://[::1]:9"]
+)
+def test_a_plain_invite_leads_back_to_the_endpoint_and_says_that_it_is_plain(endpoint):
+    address = Address(endpoint, plain=True)
+    assert address.invite == endpoint.replace("tcp://", "confab+plain://")
+    assert parse_address(address.invite) == address
+
+
+def test_a_plain_invite_of_a_unix_socket_does_so_too_and_no_key_makes_it_look_proved():
+    assert Address("ipc:///run/a.sock", KEY, plain=True).invite == "confab+plain+ipc:///run/a.sock"
+    assert parse_address("confab+plain+ipc:///run/a.sock") == Address("ipc:///run/a.sock", plain=True)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "chat.example",
+        "10.0.0.1",
+        "0.0.0.0",
+        "*",
+        "[::]",
+        "127.0.0.1.example",
+        "127.1",
+        "localhost.example",
+        "[fe80::1]",
+    ],
+)
+def test_nothing_plain_leaves_the_machine(host):
+    with pytest.raises(InvalidAddress, match="nothing goes there unencrypted"):
+        parse_address(f"confab+plain://{host}:5577")
+    assert Address(f"tcp://{host}:5577", KEY), "encrypted it may"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -269,6 +303,9 @@ def test_an_invite_leads_back_to_endpoint_and_key(endpoint):
         f"confab://host/{key_text(KEY)}x",
         f"confab://host:0/{key_text(KEY)}",
         f"confab+ipc:///{'!' * 43}",
+        "confab+plain://",
+        f"confab+plain://127.0.0.1/{key_text(KEY)}",
+        "confab+plain+ipc://",
         "tcp://host:65536",
         "tcp://host:port",
         "tcp://a b",
