@@ -24,6 +24,7 @@ from messages import (
     key_fingerprint,
     parse_address,
     parse_key,
+    stays_here,
 )
 
 from . import __version__, operating
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .notes import Reporter
 
 EXIT_FAILED = 1
+PLAIN = "--plain: NOTHING IS ENCRYPTED and no name is proved; any program on this machine may come in as anyone."
 LEAST_SIZE = 16 * 1024 * 1024  # bytes of the log that may be asked to be kept
 
 
@@ -65,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             Settings(
                 home=home,
                 bind=bind,
+                plain=arguments.plain,
                 log_format=arguments.log_format,
                 keep_days=arguments.keep_days,
                 keep_size=arguments.keep_size,
@@ -90,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"where to listen: tcp://ADDRESS:PORT or ipc://PATH; repeatable (default {DEFAULT_ENDPOINT})",
     )
     _add_data(parser, None)
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="DANGEROUS: encrypt nothing and let everybody be anyone; for measurements, on loopback and ipc:// only",
+    )
     parser.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="one line per event (default text)"
     )
@@ -235,15 +243,17 @@ def _run(settings: Settings) -> int:
             now=time.monotonic(),
             at=time.time_ns() // 1_000_000,
         )
-        sockets = Sockets(keys, settings.bind)
+        sockets = Sockets(keys, settings.bind, plain=settings.plain)
         beacon = Beacon(keys.public, sockets.endpoints)
         try:
-            folder.publish(keys.public, sockets.endpoints)
+            folder.publish(keys.public, sockets.endpoints, plain=settings.plain)
             report = Reporter(settings.log_format)
-            listening = [Address(endpoint, keys.public) for endpoint in sockets.endpoints]
+            listening = [Address(endpoint, keys.public, plain=settings.plain) for endpoint in sockets.endpoints]
             _banner(settings, report, listening, key_fingerprint(keys.public))
             for problem in beacon.problems:
                 report(Note("log", {"text": problem}))
+            if settings.plain:
+                report(Note("unencrypted", {"text": PLAIN}))
             retention = Retention(days=settings.keep_days, size=settings.keep_size)
             Server(core, sockets, report, retention, beacon).run()
             report.close()
@@ -279,14 +289,16 @@ def _banner(settings: Settings, report: Reporter, listening: list[Address], fing
     table.add_row(Text("fingerprint", "dim"), Text(f"{fingerprint}, to compare aloud"))
     table.add_row(Text("data", "dim"), Text(str(settings.home.broker), overflow="fold"))
     table.add_row(Text("stop", "dim"), Text("Ctrl-C, or /down by an admin (confab-broker grant NICK admin)"))
+    if settings.plain:
+        table.add_row(Text("UNSAFE", "bold red"), Text(PLAIN, "bold red"))
     console = Console(highlight=False)
-    console.print(Panel(table, title=Text(f"confab broker {__version__}"), title_align="left", expand=False))
-    inside = all(address.endpoint.startswith(("tcp://127.", "tcp://[::1]", "ipc:")) for address in listening)
-    whom = (
-        "this machine only; --bind tcp://0.0.0.0:5577 lets others in"
-        if inside
-        else "other machines, to be passed on whole"
-    )
+    title, border = Text(f"confab broker {__version__}"), "bold red" if settings.plain else "none"
+    console.print(Panel(table, title=title, title_align="left", expand=False, border_style=border))
+    whom = "this machine only; --bind tcp://0.0.0.0:5577 lets others in"
+    if settings.plain:
+        whom = "this machine only, without encryption"
+    elif not all(stays_here(address.endpoint) for address in listening):
+        whom = "other machines, to be passed on whole"
     console.print(Text(f"Invite for {whom}:", "dim"))
     for invite in invites:
         console.print(Text(f"  {invite}", "cyan"), soft_wrap=True)  # never broken, so that it can be copied
@@ -297,7 +309,9 @@ def _listening(home: Home) -> list[Address]:
     """How the broker of a home was reached when it last listened. Raises FolderError."""
     try:
         local = msgspec.json.decode(home.local.read_bytes(), type=Local)
-        return [_from_outside(Address(endpoint, parse_key(local.key))) for endpoint in local.endpoints]
+        return [
+            _from_outside(Address(endpoint, parse_key(local.key), plain=local.plain)) for endpoint in local.endpoints
+        ]
     except (OSError, msgspec.MsgspecError, MessageError) as error:
         from .folder import FolderError
 
@@ -305,7 +319,7 @@ def _listening(home: Home) -> list[Address]:
 
 
 def _from_outside(address: Address) -> Address:
-    return Address(_reachable(address.endpoint), address.key)
+    return Address(_reachable(address.endpoint), address.key, plain=address.plain)
 
 
 def _reachable(endpoint: str) -> str:

@@ -49,10 +49,10 @@ class Folder:
         """Where the index is; it may be deleted, and is built again."""
         return self.path / "index.db"
 
-    def publish(self, key: bytes, endpoints: list[str]) -> None:
+    def publish(self, key: bytes, endpoints: list[str], *, plain: bool) -> None:
         """Tell clients under the same home where we listen and who we are."""
         part = self._home.local.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(Local(key_text(key), endpoints)))
+        part.write_bytes(msgspec.json.encode(Local(key_text(key), endpoints, plain)))
         part.rename(self._home.local)
 
     def close(self) -> None:

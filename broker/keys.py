@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ class KeyPair:
 
     public: bytes
     secret: bytes
+
+    @property
+    def password(self) -> bytes:
+        """By which the key's holder is known where nothing is encrypted. It does not give the secret key away."""
+        return hashlib.blake2b(key=self.secret, person=b"confab operator", digest_size=32).hexdigest().encode()
 
 
 def load_or_make(path: Path, given: KeyPair | None = None) -> KeyPair:

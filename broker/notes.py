@@ -44,7 +44,15 @@ _PHRASES = {
     "to": "to {}",
     "why": "— {}",
 }
-_STYLES = {"joined": "32", "back": "32", "left": "33", "lost": "33", "refused": "31", "log": "1;31"}
+_STYLES = {
+    "joined": "32",
+    "back": "32",
+    "left": "33",
+    "lost": "33",
+    "refused": "31",
+    "log": "1;31",
+    "unencrypted": "1;31",
+}
 
 
 class Reporter:

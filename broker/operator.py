@@ -1,7 +1,8 @@
 """The operator's hand: commands of whoever can read the data folder, the broker running or not.
 
-To a running broker it connects like any client, with the broker's own key pair: that is the proof. Otherwise it puts
-the command to a core of its own over the log, which the folder's lock makes safe. So both go by the same rules.
+To a running broker it connects like any client, with the broker's own key pair: that is the proof; to one that does not
+encrypt, with a password made of it. Otherwise it puts the command to a core of its own over the log, which the folder's
+lock makes safe. So all go by the same rules.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from messages import (
     Welcome,
     decode_events,
     encode_commands,
+    key_text,
 )
 
 from .core import Core
@@ -101,7 +103,7 @@ def _ask_running(home: Home, command: AnyCommand) -> list[AnyEvent]:
     dealer = context.socket(zmq.DEALER)
     try:
         dealer.linger = 0
-        _identify(dealer, keys)
+        _identify(dealer, keys, plain=local.plain)
         dealer.ipv6 = "[" in endpoint
         dealer.connect(endpoint)
         dealer.send(encode_commands([_hello(), command]))
@@ -111,7 +113,10 @@ def _ask_running(home: Home, command: AnyCommand) -> list[AnyEvent]:
         context.term()
 
 
-def _identify(dealer: zmq.Socket[bytes], keys: KeyPair) -> None:
+def _identify(dealer: zmq.Socket[bytes], keys: KeyPair, *, plain: bool) -> None:
+    if plain:
+        dealer.plain_username, dealer.plain_password = key_text(keys.public).encode(), keys.password
+        return
     dealer.curve_publickey = dealer.curve_serverkey = z85.encode(keys.public)
     dealer.curve_secretkey = z85.encode(keys.secret)
 

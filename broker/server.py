@@ -219,7 +219,7 @@ class Server:
                     if peer is not None:
                         self._ended.setdefault(peer, now)
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    refused["its handshake is not CURVE as spoken here"] += 1
+                    refused[f"its handshake is not {self._sockets.mechanism} as spoken here"] += 1
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                     refused["its handshake broke off"] += 1
         for descriptor in connections.overdue(now):

@@ -25,7 +25,7 @@ class Peer:
     """One connection. Its route is ROUTER's and never shown to anyone."""
 
     route: bytes
-    key: bytes  # proved by CURVE
+    key: bytes  # proved by CURVE; with --plain only claimed, but for the broker's own
     greet_by: float  # monotonic time by which a Hello must have succeeded
     heard: float  # monotonic time of the last frame
     address: str = ""  # it comes from; empty: a Unix socket

@@ -14,6 +14,7 @@ class Settings:
 
     home: Home
     bind: tuple[str, ...] = (DEFAULT_ENDPOINT,)
+    plain: bool = False  # no encryption, and keys are claimed: for endpoints that stay on this machine
     log_format: Literal["text", "json"] = "text"
     keep_days: float | None = None  # older entries are not kept; None: all are
     keep_size: int | None = None  # bytes of the log from which on the oldest entries are not kept; None: all are

@@ -1,5 +1,6 @@
 """The broker's sockets: a ROUTER that only proven keys reach, its monitor, and the ZAP handler. No rules in here.
 
+With `plain`, for what stays on this machine, keys are claimed and not proved, but for the broker's own.
 Options and their reasons follow what libzmq 4.3.5 does, not only what it documents.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hmac
 import os
 import resource
 import socket
@@ -17,7 +19,7 @@ import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
-from messages import FRAME_BYTES
+from messages import FRAME_BYTES, InvalidAddress, parse_key, stays_here
 
 from .keys import KeyPair
 
@@ -48,10 +50,12 @@ class BindError(Exception):
 class Sockets:
     """The context and its sockets, bound and ready."""
 
-    def __init__(self, keys: KeyPair, endpoints: tuple[str, ...]) -> None:
+    def __init__(self, keys: KeyPair, endpoints: tuple[str, ...], *, plain: bool = False) -> None:
         """Bind everything. Raises BindError, also for a libzmq that will not do, having closed what was open."""
         if missing := check_libraries():
             raise BindError(missing)
+        self._keys = keys
+        self.mechanism = "PLAIN" if plain else "CURVE"
         # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
@@ -72,9 +76,12 @@ class Sockets:
 
     def _configure(self, keys: KeyPair) -> None:
         router = self.router
-        router.curve_server = True
-        router.curve_publickey = z85.encode(keys.public)
-        router.curve_secretkey = z85.encode(keys.secret)
+        if self.mechanism == "PLAIN":
+            router.plain_server = True
+        else:
+            router.curve_server = True
+            router.curve_publickey = z85.encode(keys.public)
+            router.curve_secretkey = z85.encode(keys.secret)
         router.zap_domain = ZAP_DOMAIN
         router.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
         router.router_mandatory = True
@@ -88,6 +95,11 @@ class Sockets:
         router.linger = LINGER_MS
 
     def _bind(self, endpoint: str) -> None:
+        if self.mechanism == "PLAIN" and not stays_here(endpoint):
+            raise BindError(
+                f"With --plain nothing is encrypted, so {endpoint}, which other machines may reach, is not opened. "
+                "Leave --plain out, or bind 127.0.0.1, [::1] or ipc://."
+            )
         if "[" in endpoint:
             self.router.ipv6 = True
         if endpoint.startswith("ipc://"):  # zmq would remove whatever is there, and take its place
@@ -104,15 +116,31 @@ class Sockets:
         self.endpoints.append(str(self.router.get_string(zmq.LAST_ENDPOINT)))
 
     def answer_zap(self) -> None:
-        """Answer one handshake: any well-formed CURVE key may come in; the core decides what it may do."""
+        """Answer one handshake: any well-formed key may come in; the core decides what it may do."""
         try:
             frames = self.zap.recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return
-        reply = [b"1.0", frames[1] if len(frames) > 1 else b"", b"400", b"Only CURVE is spoken here.", b"", b""]
-        if len(frames) == 7 and frames[0] == b"1.0" and frames[2] == ZAP_DOMAIN and frames[5] == b"CURVE":
-            reply[2:5] = [b"200", b"OK", z85.encode(frames[6])]
+        text = f"Only {self.mechanism} is spoken here, with a key."
+        reply = [b"1.0", frames[1] if len(frames) > 1 else b"", b"400", text.encode(), b"", b""]
+        if len(frames) > 6 and (frames[0], frames[2], frames[5]) == (b"1.0", ZAP_DOMAIN, self.mechanism.encode()):
+            key = self._key(frames[6:])
+            if key is not None:
+                reply[2:5] = [b"200", b"OK", z85.encode(key)]
         self.zap.send_multipart(reply)
+
+    def _key(self, credentials: list[bytes]) -> bytes | None:
+        """Whose connection it will be; None: it is refused."""
+        match self.mechanism, credentials:
+            case "CURVE", [key]:
+                return key
+            case "PLAIN", [name, password]:
+                with contextlib.suppress(InvalidAddress):
+                    key = parse_key(name.decode("latin-1"))
+                    # anybody may claim a key, but the broker's own makes an operator, and its public half is no secret
+                    wanted = self._keys.password if key == self._keys.public else b""
+                    return key if hmac.compare_digest(password, wanted) else None
+        return None
 
     def monitor_events(self) -> Iterator[tuple[int, int]]:
         """Yield (event, value) until the monitor is empty; an undrained monitor freezes the ROUTER."""

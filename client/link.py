@@ -12,7 +12,7 @@ from contextlib import suppress
 import zmq
 from zmq.utils import z85
 
-from messages import Address
+from messages import Address, key_text
 
 from .profile import Profile
 
@@ -37,10 +37,11 @@ class Link:
     """A connection that is being made, is up, or is broken."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: Address, profile: Profile, wake: int) -> None:
-        self.up = False  # the handshake succeeded: the other end has proved its key
+        self.up = False  # the handshake succeeded: the other end has proved its key, unless it is plain
         self.broken = ""  # why this link is of no more use
         self.unproven = False  # the handshake failed without a reason: perhaps the other end has another key
         self._endpoint = address.endpoint
+        self._plain = address.plain
         self._wake = wake
         self._socket = context.socket(zmq.DEALER)
         self._monitor = self._socket.get_monitor_socket(_WATCHED)
@@ -65,7 +66,9 @@ class Link:
         }
         for option, value in options.items():
             self._socket.setsockopt(option, value)
-        if address.key is not None:
+        if address.plain:  # the key is only claimed; the password stays unset, which is empty
+            self._socket.plain_username = key_text(z85.decode(profile.public)).encode()
+        elif address.key is not None:
             self._socket.curve_publickey = profile.public
             self._socket.curve_secretkey = profile.secret
             self._socket.curve_serverkey = z85.encode(address.key)
@@ -127,11 +130,18 @@ class Link:
                 self.up = True
             case zmq.Event.HANDSHAKE_FAILED_AUTH:
                 self._break(f"The broker at {at} refuses this profile's key.")
+            # two that speak different mechanisms part: who sees it first breaks off, and the other may not learn why
+            case zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL if self._plain:
+                self._break(
+                    f"What listens at {at} is no confab broker, or an encrypted one; that needs its own invite."
+                )
             case zmq.Event.HANDSHAKE_FAILED_PROTOCOL:
-                self._break(f"What listens at {at} is no confab broker, or an unencrypted one.")
+                self._break(
+                    f"What listens at {at} is no confab broker, or one with --plain; that needs its own invite."
+                )
             case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
                 text = f"What listens at {at} did not prove the broker's key; is the invite that of this broker?"
-                self._break(text)
+                self._break(f"{text} (One with --plain proves none.)")
                 self.unproven = True
             case zmq.Event.DISCONNECTED:
                 self._break(

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 
 import msgspec
 
-from messages import Address, Home, InvalidAddress, Local, key_text, parse_address, parse_key
+from messages import Address, Home, InvalidAddress, Local, key_text, parse_address, parse_key, stays_here
 
 from .errors import NotConfigured
 from .known import FROM_INVITE, OF_THIS_HOME, Broker, KnownBrokers
 
 NOBODY = "No broker is known here. Start one with `make broker` or `confab-broker`, or pass its invite with --broker."
 
-_LOOPBACK = re.compile(r"tcp://(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+")
 _ANYWHERE = {"tcp://*:": "tcp://127.0.0.1:", "tcp://0.0.0.0:": "tcp://127.0.0.1:", "tcp://[::]:": "tcp://[::1]:"}
 
 
 def find_broker(chosen: str | None, home: Home) -> Broker:
-    """The broker's endpoint and key; raises NotConfigured with what to do about it."""
+    """The broker's endpoint and key, and whether it is plain; raises NotConfigured with what to do about it."""
     chosen = chosen or os.environ.get("CONFAB_BROKER") or None
     local = _read_local(home)
     if chosen is None:
@@ -31,6 +29,8 @@ def find_broker(chosen: str | None, home: Home) -> Broker:
         address = parse_address(chosen)
     except InvalidAddress as error:
         raise NotConfigured(str(error)) from error
+    if address.plain:
+        return Broker(address, FROM_INVITE)
     brokers = KnownBrokers(home)
     known = brokers.check(address)
     if known is not None:
@@ -57,14 +57,14 @@ def _read_local(home: Home) -> Local | None:
 
 def _of_this_home(endpoint: str, local: Local, home: Home) -> Broker:
     try:
-        return Broker(Address(endpoint, parse_key(local.key)), OF_THIS_HOME)
+        return Broker(Address(endpoint, parse_key(local.key), plain=local.plain), OF_THIS_HOME)
     except InvalidAddress as error:
         raise NotConfigured(f"{home.local} is damaged ({error}); starting the broker writes it anew.") from error
 
 
 def _is_local(endpoint: str, local: Local) -> bool:
     """Whether the home's own broker is meant, so that its key is the right one to ask for."""
-    return endpoint.startswith("ipc://") or bool(_LOOPBACK.fullmatch(endpoint)) or endpoint in local.endpoints
+    return stays_here(endpoint) or endpoint in local.endpoints
 
 
 def _reachable(endpoint: str) -> str:

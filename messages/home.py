@@ -23,6 +23,7 @@ class Local(msgspec.Struct, frozen=True):
 
     key: str  # the broker's public key, as key_text writes it
     endpoints: list[str]  # in the order of --bind
+    plain: bool = False  # nothing is encrypted: the client speaks PLAIN there, not CURVE
 
 
 @dataclass(frozen=True, slots=True)

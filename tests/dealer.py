@@ -28,6 +28,7 @@ from messages import (
     Welcome,
     decode_events,
     encode_commands,
+    key_text,
     parse_address,
 )
 
@@ -55,8 +56,11 @@ class Dealer:
         self.socket.linger = 0
         self.socket.reconnect_ivl = 2**31 - 1  # never; -1 would drop what is unread when the connection ends
         self.socket.rcvhwm = 0
-        self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
-        self.socket.curve_serverkey = z85.encode(address.key or b"")
+        if address.plain:
+            self.socket.plain_username = key_text(z85.decode(self.keys[0])).encode()
+        else:
+            self.socket.curve_publickey, self.socket.curve_secretkey = self.keys
+            self.socket.curve_serverkey = z85.encode(address.key or b"")
         for option, value in options.items():
             setattr(self.socket, option, value)
         self.monitor = self.socket.get_monitor_socket(

@@ -24,18 +24,20 @@ from .dealer import Dealer
 class Stepped:
     """A broker whose ticks the test runs. `ahead` is how many seconds its clock is in front of ours."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, endpoint: str = "tcp://127.0.0.1:*") -> None:
+    def __init__(
+        self, folder: Path, patch: pytest.MonkeyPatch, endpoint: str = "tcp://127.0.0.1:*", *, plain: bool = False
+    ) -> None:
         self.ahead = 0.0
         patch.setattr(server, "time", self)
         keys = load_or_make(folder / "key.json")
         self.core = Core(Log(":memory:"), operator=keys.public, name="test", now=self.monotonic(), at=0)
-        self.sockets = Sockets(keys, (endpoint,))
+        self.sockets = Sockets(keys, (endpoint,), plain=plain)
         self.notes: list[Note] = []
         self._monitored: list[tuple[int, int]] = []
         self._monitor_events = self.sockets.monitor_events
         patch.setattr(self.sockets, "monitor_events", self._take_monitored)
         self.server = server.Server(self.core, self.sockets, self.notes.append)
-        self.address = Address(self.sockets.endpoints[0], keys.public)
+        self.address = Address(self.sockets.endpoints[0], keys.public, plain)
         self._poller = zmq.Poller()
         for watched in (self.sockets.router, self.sockets.zap, self.sockets.monitor):
             self._poller.register(watched, zmq.POLLIN)

@@ -151,6 +151,7 @@ REFUSALS = {  # name → what the sentence must say
     "port in use": "in use by another process",
     "no address": "Cannot listen on",
     "no such address": "Cannot listen on",
+    "plain where others reach it": "With --plain nothing is encrypted",
     "socket in use": "in use by another process",
     "file in place of the socket": "no socket",
     "key garbage": "is damaged",
@@ -183,6 +184,8 @@ def refusals(tmp_path_factory: pytest.TempPathFactory, shared: BrokerProcess) ->
                 binds[name] = ("--bind", "nowhere")
             case "no such address":
                 binds[name] = ("--bind", "tcp://192.0.2.1:5577")
+            case "plain where others reach it":
+                binds[name] = ("--plain", *binds[name], "--bind", "tcp://0.0.0.0:*")
             case "socket in use":
                 taken = socket.socket(socket.AF_UNIX)
                 taken.bind(str(top / "taken"))

@@ -25,9 +25,9 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-def listens(home: Home, *endpoints: str, key: str = key_text(KEY)) -> None:
+def listens(home: Home, *endpoints: str, key: str = key_text(KEY), **more: bool) -> None:
     home.broker.mkdir(exist_ok=True)
-    home.local.write_text(json.dumps({"key": key, "endpoints": endpoints}))
+    home.local.write_text(json.dumps({"key": key, "endpoints": endpoints, **more}))
 
 
 def test_without_any_broker_the_sentence_says_what_to_do(home: Home) -> None:
@@ -106,4 +106,30 @@ def test_a_damaged_local_file_is_named(home: Home, content: bytes) -> None:
 def test_a_damaged_key_in_the_local_file_is_named(home: Home) -> None:
     listens(home, "tcp://127.0.0.1:5577", key="short")
     with pytest.raises(NotConfigured, match=r"local\.json is damaged"):
+        find_broker(None, home)
+
+
+# --- brokers that do not encrypt -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chosen", [None, "tcp://127.0.0.1:5577", "localhost"])
+def test_the_homes_own_broker_is_spoken_to_plainly_only_where_its_file_says_so(home: Home, chosen: str | None) -> None:
+    listens(home, "tcp://127.0.0.1:5577", plain=True)
+    assert find_broker(chosen, home).plain
+    listens(home, "tcp://127.0.0.1:5577")
+    assert not find_broker(chosen, home).plain
+
+
+def test_a_plain_invite_is_enough_and_an_encrypted_one_stays_encrypted(home: Home) -> None:
+    listens(home, "tcp://127.0.0.1:5577", plain=True)
+    assert find_broker("confab+plain://127.0.0.1:99", home) == Address("tcp://127.0.0.1:99", plain=True)
+    invite = Address("tcp://127.0.0.1:5577", KEY).invite
+    assert find_broker(invite, home) == Address("tcp://127.0.0.1:5577", KEY)
+
+
+def test_no_invite_and_no_file_has_a_client_speak_plainly_to_another_machine(home: Home) -> None:
+    with pytest.raises(NotConfigured, match="nothing goes there unencrypted"):
+        find_broker("confab+plain://chat.example", home)
+    listens(home, "tcp://10.0.0.7:5577", plain=True)
+    with pytest.raises(NotConfigured, match="nothing goes there unencrypted"):
         find_broker(None, home)
