@@ -14,6 +14,7 @@ from .report import Line, Section
 
 JETSTREAM_WINDOW = 8_000  # publishes unacknowledged: its rate does not rise with more
 EVERYTHING = "encryption, fsync, dedupe, answer, delivery"
+PLAIN = "as above without encryption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ def measure(repeat: int) -> Section:
             contender.line.samples.append(contender.count / seconds)
             contender.line.cpu_microseconds.append(cpu / contender.count * 1e6)
     section = Section("Direct messages, 64 B, one to one", [contender.line for contender in contenders])
+    for batch in ("frames of 10", "frames of 1"):
+        section.compare(f"0.85 × --plain, {batch}", f"confab, {batch}", f"confab --plain, {batch}")
     section.compare("1.5 × JetStream, acknowledged", "confab, frames of 10", "NATS JetStream, acknowledged")
     section.compare("5 × the naive forwarder", "confab, frames of 10", "naive forwarder")
     return section
@@ -42,8 +45,10 @@ def measure(repeat: int) -> Section:
 def _contenders() -> list[Contender]:
     found = [
         Contender(Line("confab, frames of 10", note=EVERYTHING), 1_000_000, partial(_confab, 10)),
-        Contender(Line("confab, frames of 1", note="the same"), 400_000, partial(_confab, 1)),
-        Contender(Line("confab, frames of 100", note="the same"), 1_000_000, partial(_confab, 100)),
+        Contender(Line("confab --plain, frames of 10", note=PLAIN), 1_000_000, partial(_confab, 10, plain=True)),
+        Contender(Line("confab, frames of 1", note=EVERYTHING), 400_000, partial(_confab, 1)),
+        Contender(Line("confab --plain, frames of 1", note=PLAIN), 400_000, partial(_confab, 1, plain=True)),
+        Contender(Line("confab, frames of 100", note=EVERYTHING), 1_000_000, partial(_confab, 100)),
         Contender(Line("confab, library to library", note="the same, in two real Clients"), 400_000, _library),
         Contender(Line("naive forwarder", note="delivery"), 200_000, _naive),
     ]
@@ -64,9 +69,9 @@ def _contenders() -> list[Contender]:
     return found
 
 
-def _confab(batch: int, count: int) -> tuple[float, float]:
+def _confab(batch: int, count: int, *, plain: bool = False) -> tuple[float, float]:
     with ExitStack() as stack:
-        running = stack.enter_context(systems.confab())
+        running = stack.enter_context(systems.confab(plain=plain))
         where = running.endpoint, running.key
         reader = stack.enter_context(Worker(wire.reader, *where, "reader", count))
         sender = stack.enter_context(Worker(wire.sender, *where, "@reader", BODY, count, batch))

@@ -28,7 +28,7 @@ class Running:
     server: Server
     port: int
     folder: Path
-    key: bytes = b""  # confab's public key
+    key: bytes = b""  # confab's public key; empty: it is plain
 
     @property
     def endpoint(self) -> str:
@@ -37,15 +37,16 @@ class Running:
 
 
 @contextmanager
-def confab() -> Iterator[Running]:
-    """The broker with everything on but the rate of each account, which is off, in an empty home."""
+def confab(*, plain: bool = False) -> Iterator[Running]:
+    """The broker with everything on but the rate of each account, and without encryption when `plain`; an empty home."""
     with TemporaryDirectory(prefix="confab-bench-", dir=scratch()) as folder:
         home, port = Home(Path(folder)), free_port()
         command = [sys.executable, "-m", "broker", "--bind", f"tcp://127.0.0.1:{port}", "--data", folder]
+        command += ["--plain"] if plain else []
         operator.ask(home, Rule(1, EVERYONE, "rate", "off"))  # a hundred commands a second are for people
         with Server(command, home.local.exists, home.path / "output") as server:
             local = msgspec.json.decode(home.local.read_bytes(), type=Local)
-            yield Running(server, port, home.path, parse_key(local.key))
+            yield Running(server, port, home.path, b"" if plain else parse_key(local.key))
 
 
 @contextmanager

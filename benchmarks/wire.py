@@ -1,8 +1,10 @@
-"""confab's protocol over a bare DEALER with CURVE: generators and readers that cost less than the broker they drive.
+"""confab's protocol over a bare DEALER: generators and readers that cost less than the broker they drive.
 
 Commands are encoded before the clock starts, in batches of `batch` to a frame. A reader that stands for many sessions
 is one DEALER with many connections, each with its own key and source address (to the very same endpoint a DEALER
 connects only once): libzmq applies the key at connect, and sends in turn over all connections, so each says one Hello.
+
+`key` is the broker's, with which all is encrypted; an empty one means that the broker is plain.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from messages import (
     Welcome,
     decode_events,
     encode_commands,
+    key_text,
 )
 
 WINDOW = RETRY_WINDOW // 2  # messages unanswered, as the client library has
@@ -41,12 +44,15 @@ def dealer(endpoint: str, key: bytes, connections: int = 1) -> zmq.Socket[bytes]
     socket.linger = 0
     socket.immediate = True
     socket.rcvtimeo = PATIENCE_MS
-    socket.curve_serverkey = key
     monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
     monitor.rcvtimeo = PATIENCE_MS
     for number in range(connections):
         source = f"127.1.{number // 250}.{number % 250 + 1}"
-        socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+        if key:
+            socket.curve_serverkey = key
+            socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+        else:
+            socket.plain_username = key_text(secrets.token_bytes(32)).encode()
         socket.connect(endpoint.replace("//", f"//{source}:0;"))
     for _ in range(connections):
         recv_monitor_message(monitor)
