@@ -38,7 +38,7 @@ class Running:
 
 @contextmanager
 def confab(*, plain: bool = False) -> Iterator[Running]:
-    """The broker with everything on but the rate of each account, and without encryption when `plain`; an empty home."""
+    """The broker with everything on but the rate of each account, and encryption when it is `plain`; an empty home."""
     with TemporaryDirectory(prefix="confab-bench-", dir=scratch()) as folder:
         home, port = Home(Path(folder)), free_port()
         command = [sys.executable, "-m", "broker", "--bind", f"tcp://127.0.0.1:{port}", "--data", folder]

@@ -37,7 +37,7 @@ class Stepped:
         self._monitor_events = self.sockets.monitor_events
         patch.setattr(self.sockets, "monitor_events", self._take_monitored)
         self.server = server.Server(self.core, self.sockets, self.notes.append)
-        self.address = Address(self.sockets.endpoints[0], keys.public, plain)
+        self.address = Address(self.sockets.endpoints[0], keys.public, plain=plain)
         self._poller = zmq.Poller()
         for watched in (self.sockets.router, self.sockets.zap, self.sockets.monitor):
             self._poller.register(watched, zmq.POLLIN)

@@ -115,16 +115,16 @@ def test_a_damaged_key_in_the_local_file_is_named(home: Home) -> None:
 @pytest.mark.parametrize("chosen", [None, "tcp://127.0.0.1:5577", "localhost"])
 def test_the_homes_own_broker_is_spoken_to_plainly_only_where_its_file_says_so(home: Home, chosen: str | None) -> None:
     listens(home, "tcp://127.0.0.1:5577", plain=True)
-    assert find_broker(chosen, home).plain
+    assert find_broker(chosen, home).address.plain
     listens(home, "tcp://127.0.0.1:5577")
-    assert not find_broker(chosen, home).plain
+    assert not find_broker(chosen, home).address.plain
 
 
 def test_a_plain_invite_is_enough_and_an_encrypted_one_stays_encrypted(home: Home) -> None:
     listens(home, "tcp://127.0.0.1:5577", plain=True)
-    assert find_broker("confab+plain://127.0.0.1:99", home) == Address("tcp://127.0.0.1:99", plain=True)
+    assert find_broker("confab+plain://127.0.0.1:99", home).address == Address("tcp://127.0.0.1:99", plain=True)
     invite = Address("tcp://127.0.0.1:5577", KEY).invite
-    assert find_broker(invite, home) == Address("tcp://127.0.0.1:5577", KEY)
+    assert find_broker(invite, home).address == Address("tcp://127.0.0.1:5577", KEY)
 
 
 def test_no_invite_and_no_file_has_a_client_speak_plainly_to_another_machine(home: Home) -> None:

@@ -98,8 +98,8 @@ def test_who_can_read_the_key_file_is(broker: Stepped) -> None:
     alice = broker.dealer("alice")
     operator = claims(broker, broker_name(broker), broker.sockets._keys.password)
     assert isinstance(operator.hello(), Welcome)
-    assert isinstance(operator.ask(Grant(1, "alice")), Accepted)
-    assert broker.core.state.by_key[z85.decode(alice.keys[0])].admin
+    assert isinstance(operator.ask(Grant(1, "alice", "admin")), Accepted)
+    assert broker.core.state.by_key[z85.decode(alice.keys[0])].role == "admin"
 
 
 def test_with_no_password_wanted_anybody_would_be(broker: Stepped, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,8 +108,8 @@ def test_with_no_password_wanted_anybody_would_be(broker: Stepped, monkeypatch: 
     eve = broker.dealer("eve")
     forger = claims(broker, broker_name(broker))
     assert isinstance(forger.hello(), Welcome)
-    assert isinstance(forger.ask(Grant(1, "eve")), Accepted)
-    assert broker.core.state.by_key[z85.decode(eve.keys[0])].admin
+    assert isinstance(forger.ask(Grant(1, "eve", "admin")), Accepted)
+    assert broker.core.state.by_key[z85.decode(eve.keys[0])].role == "admin"
 
 
 def test_the_password_gives_neither_key_away_and_differs_between_brokers() -> None:
@@ -182,11 +182,12 @@ def test_clients_under_its_home_and_with_its_invites_talk(shared: BrokerProcess,
 
 
 def test_admins_are_made_while_it_runs(shared: BrokerProcess) -> None:
-    with Dealer(shared.invite, "ann") as ann:
+    with Dealer(shared.invite, "ann") as ann, Dealer(shared.invite, "ben") as ben:
         assert isinstance(ann.hello(), Welcome)
-        assert isinstance(ann.ask(Grant(1, "ann")), Rejected)
-        assert shared.run("admin", "grant", "ann") == "ann is now an admin.\n"
-        assert isinstance(ann.ask(Grant(2, "ann")), Accepted)
+        assert isinstance(ben.hello(), Welcome)
+        assert isinstance(ann.ask(Grant(1, "ben", "member")), Rejected)
+        assert shared.run("grant", "ann", "admin") == "ann is admin now.\n"
+        assert isinstance(ann.ask(Grant(2, "ben", "member")), Accepted)
 
 
 def test_an_encrypted_client_is_told_in_words(shared: BrokerProcess, tmp_path: Path) -> None:
