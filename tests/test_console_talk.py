@@ -324,6 +324,16 @@ def test_what_was_missed_is_counted_once_it_has_come(desk: Desk) -> None:
     assert desk.screen.count("now") == 1
 
 
+def test_what_was_missed_is_counted_also_when_something_was_typed_meanwhile(desk: Desk) -> None:
+    """A text of mine that is accepted in the midst of what was missed does not take the place of its count."""
+    desk.happens(connected()).sees("/quit")
+    desk.happens(said("one", missed=True)).sees("one")
+    desk.type("typed meanwhile").sees("alice   typed meanwhile")
+    desk.happens(said("two", missed=True)).happens(CaughtUp(2)).sees("now; 2 messages missed")
+    assert desk.screen.count("while you were away") == 1
+    assert desk.screen.count("now") == 1
+
+
 def test_a_disk_that_fails_is_told(desk: Desk) -> None:
     desk.happens(NotKept("The disk is full.")).sees("The disk is full.")
     desk.happens(NotRemembered("Have the invite at hand.")).sees("Have the invite at hand.")

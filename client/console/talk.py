@@ -121,13 +121,17 @@ class Talk:
         now = self.now()
         self.show(render.quiet(text, now, now.date()))
 
-    def message(self, item: Message) -> None:
-        """Show a message; when a day has begun since the last one, say so first."""
+    def message(self, item: Message, *, sent_here: bool = False) -> None:
+        """Show a message; when a day has begun since the last one, say so first.
+
+        What was missed ends with the first message of now, but not with one that was sent here: while the others come
+        it may be accepted in their midst, and only behind the last of them it is known how many there were.
+        """
         today = self.now().date()
         if today != self._day:
             self._day = today
             self.around(f"It is {today:%A}, {today.isoformat()}.")
-        if item.missed != self._missing:
+        if item.missed != self._missing and not sent_here:
             self._missing = item.missed
             self.show(render.rule("while you were away" if item.missed else "now"))
         self.show(render.message(item, self.chat.nick, today))
@@ -174,7 +178,7 @@ class Talk:
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
-        self.message(Message(seq, self.now(), self.chat.nick, target, kind, body, own=True))
+        self.message(Message(seq, self.now(), self.chat.nick, target, kind, body, own=True), sent_here=True)
 
     def is_me(self, nick: str) -> bool:
         """Whether this is my own nick, in any spelling."""
