@@ -50,7 +50,10 @@ def search(
     command: Search,
     to: Conversation | None,
 ) -> HistoryPage:
-    """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError."""
+    """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError.
+
+    In a conversation that is named by `to` is found what its history shows: whoever asks may read there.
+    """
     words = set(words_of(command.words))
     before = before_or_head(log, command.before)
     indexed = index.matching(words, min(before, index.watermark + 1))
@@ -83,7 +86,7 @@ def _fits(account: Account, command: Search, to: Conversation | None, item: Foun
         return False
     if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
         return False
-    return (to is None or conversation(entry) == to) and _may_find(account, entry)
+    return _may_find(account, entry) if to is None else conversation(entry) == to
 
 
 def _may_find(account: Account, entry: Said) -> bool:

@@ -47,6 +47,7 @@ from messages import (
     RoomList,
     Rooms,
     Roster,
+    Rule,
     Search,
     Storing,
     Unban,
@@ -827,6 +828,26 @@ def test_search_keeps_to_sender_conversation_and_time(said):
     assert len(bob.say(Search(5, "disk", 100, None, "", "", EPOCH, EPOCH + 1))[-1].items) == 31
     assert [event.code for event in bob.say(Search(6, " - "))] == ["empty"]
     assert [event.code for event in bob.say(Search(7, "disk", 5, None, "", "@nobody"))] == ["no_such_nick"]
+
+
+def test_search_finds_in_a_room_that_is_named_what_its_history_shows(said, wire):
+    """Whoever is not in a room may read there as long as it is not private, and then only those who are in it."""
+    alice, bob = said
+    shown = [item.seq for item in bob.say(History(2, "#ops", 100))[-1].items]
+    assert [item.seq for item in bob.say(Search(3, "disk", 100, None, "", "#ops"))[-1].items] == shown != []
+    alice.say(Rule(50, "#ops", "private", "on"))
+    bob.hear()
+    assert [event.code for event in bob.say(Search(4, "disk", 100, None, "", "#ops"))] == ["no_such_room"]
+    assert "#ops" not in {item.to for item in bob.say(Search(5, "disk", 100))[-1].items}
+    assert [item.seq for item in alice.say(Search(51, "disk", 100, None, "", "#ops"))[-1].items] == shown
+
+
+def test_search_of_a_named_person_finds_only_what_was_said_with_them(said, wire):
+    """To name a person opens what the two have said to each other, and nothing that the person said to a third."""
+    carol = wire.connect("carol")
+    carol.hear()
+    for target in ("@alice", "@bob"):
+        assert carol.say(Search(1, "disk", 100, None, "", target))[-1].items == []
 
 
 def test_search_never_finds_the_direct_messages_of_others(said, wire):
