@@ -11,6 +11,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from rich.console import Console
 
+from client.console import answers
 from client.console.commands import obey
 from client.console.prompt import Names
 from client.console.talk import JOKES, Talk
@@ -293,9 +294,38 @@ def test_the_broker_away_and_back_is_a_sentence_each(desk: Desk) -> None:
 def test_a_line_typed_while_the_broker_is_away_is_kept(desk: Desk) -> None:
     desk.happens(Disconnected("The connection broke.")).sees("The broker is away")
     desk.chat.outcomes = [None]
-    desk.type("are you there?").sees("Waiting for the broker: are you there?")
+    desk.type("are you there?").sees("Waiting for the broker: are you there? (to #general)")
     desk.chat.receipts[0].answer(9)
     desk.sees("#general alice   are you there?")
+
+
+def test_a_line_the_broker_does_not_answer_is_shown_as_waiting_and_for_whom_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that is half open looks like one that is up: without this what was typed would be nowhere to be seen."""
+    monkeypatch.setattr(answers, "LATE_SECONDS", 0.01)
+    desk.happens(connected()).sees("/quit")
+    desk.chat.outcomes = [None, None, None]
+    for line in ("good morning", "/msg bob psst", "/announce at five"):
+        desk.type(line)
+    desk.sees("Waiting for the broker: at five (to everyone)")
+    assert "Waiting for the broker: good morning (to #general)" in desk.screen
+    assert "Waiting for the broker: psst (to @bob)" in desk.screen
+    for number, receipt in enumerate(desk.chat.receipts, 9):
+        receipt.answer(number)
+    desk.until(lambda: not desk.talk.answers.unanswered())
+    assert desk.screen.count("Waiting for the broker") == 3
+    assert "@bob     alice   psst" in desk.screen
+
+
+def test_a_line_that_is_answered_at_once_is_never_shown_as_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are those before it told of again, nor what is no text: a room that is entered waits in silence."""
+    monkeypatch.setattr(answers, "LATE_SECONDS", 0.01)
+    desk.happens(connected()).sees("/quit")
+    desk.type("good morning").sees("alice   good morning")
+    desk.chat.outcomes = [None, None]
+    desk.type("/join #ops").type("still there?").sees("Waiting for the broker: still there?")
+    assert desk.screen.count("Waiting for the broker") == 1
 
 
 def test_what_an_earlier_run_left_is_shown_like_lines_just_typed() -> None:
@@ -307,7 +337,7 @@ def test_what_an_earlier_run_left_is_shown_like_lines_just_typed() -> None:
     chat.kept_elsewhere = 1
     desk = Desk(chat)
     assert "2 messages from last time had no answer yet, and will be sent:" in desk.screen
-    assert "Waiting for the broker: psst" in desk.screen
+    assert "Waiting for the broker: psst (to @bob)" in desk.screen
     assert "1 message of another window still to be sent" in desk.screen
     chat.leftovers[0].answer(7)
     desk.sees("@bob     alice   psst")

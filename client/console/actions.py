@@ -65,8 +65,6 @@ def _post(talk: Talk, where: str, text: str) -> None:
         if not (target.startswith("@") and talk.is_me(target[1:])):  # that one is delivered, and shown then
             talk.own(target, text, seq)
 
-    if talk.away:
-        talk.around(f"Waiting for the broker: {render.excerpt(text)}")
     _say(talk, lambda: talk.chat.send(target, text), accepted, text)
 
 
@@ -87,6 +85,8 @@ def _say(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None]
     receipt = carry_out(talk, command, then, line)
     if receipt is not None:
         talk.follow(receipt)
+        if talk.away:
+            talk.answers.tell_late(at_once=True)
 
 
 def carry_out(

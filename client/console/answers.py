@@ -8,8 +8,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 from messages import MessageError
@@ -20,6 +21,9 @@ from ..receipt import Receipt
 T = TypeVar("T")
 
 RETRY_SECONDS = 0.2  # between two looks at an answer that waits for a nick to be found
+LATE_SECONDS = (
+    0.5  # a line without an answer for so long is told of: enough for a broker that is there, and not for ever
+)
 
 
 class Listener(Protocol):
@@ -31,6 +35,9 @@ class Listener(Protocol):
     def fail(self, error: Exception) -> None:
         """The end, by a bug."""
 
+    def late(self, receipt: Receipt) -> None:
+        """A line was entered, and there is no answer yet."""
+
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -39,6 +46,8 @@ class Waiting:
     receipt: Receipt
     then: Callable[[int], None]
     line: str  # what to give back in words when it is refused; empty: nothing was written
+    since: float = field(default_factory=monotonic)
+    told: bool = False  # that there is no answer yet
 
 
 class Answers:
@@ -98,6 +107,14 @@ class Answers:
         """The lines without an answer."""
         return [waiting for waiting in self._open.values() if waiting.line]
 
+    def tell_late(self, *, at_once: bool = False) -> None:
+        """Tell of each line, once, that has been without an answer for a while, or of all that are."""
+        until = monotonic() - (0.0 if at_once else LATE_SECONDS)
+        for waiting in self.unanswered():
+            if waiting.since <= until and not waiting.told and not waiting.receipt.done:
+                waiting.told = True
+                self._listener.late(waiting.receipt)
+
     def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
         if isinstance(outcome, int):
             del self._open[id(waiting)]
@@ -127,8 +144,10 @@ class Answers:
         pause = threading.Event()
         while True:
             try:
-                return receipt.wait()
-            except ClientError as error:
-                if receipt.done or not isinstance(error, Rejected):
+                return receipt.wait(LATE_SECONDS)
+            except (ClientError, TimeoutError) as error:
+                if receipt.done and isinstance(error, ClientError):
                     return error
-            pause.wait(RETRY_SECONDS)  # the nick is refused: this stays on its way until another is found
+                if isinstance(error, Rejected):
+                    pause.wait(RETRY_SECONDS)  # the nick is refused: this stays on its way until another is found
+            self._post(self.tell_late)

@@ -269,6 +269,11 @@ def _names(nicks: Sequence[str]) -> str:
     return ", ".join(map(harmless, nicks[:NAMED])) + more
 
 
+def waiting(to: str, body: str) -> Text:
+    """A text of mine that is not accepted yet, and for whom it is."""
+    return Text.assemble("Waiting for the broker: ", excerpt(body), " (to ", place_text(to), ")")
+
+
 def receipts(sent: Iterable[Receipt]) -> RenderableType:
     """How far my last messages have come."""
     table = make_table("to", "message", "state")

@@ -158,11 +158,16 @@ class Talk:
                     accepted = partial(self.own, to, body, kind="announcement")
                 case _:
                     continue
-            self.around(f"Waiting for the broker: {render.excerpt(body)}")
             self.answers.expect(receipt, accepted, body)
             self.follow(receipt)
+        self.answers.tell_late(at_once=True)
         if elsewhere:
             self.tell(f"{_messages(elsewhere)} of another window still to be sent; opening one more sends them.")
+
+    def late(self, receipt: Receipt) -> None:
+        """Show a text that the broker has not answered yet, and for whom it is."""
+        if not self.over and isinstance(receipt.command, Post | Announce):
+            self.around(render.waiting(receipt.command.to, receipt.command.body))
 
     def follow(self, receipt: Receipt) -> None:
         """Be told who has this message of mine, if that can be told."""
