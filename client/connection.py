@@ -17,20 +17,10 @@ from typing import TypeVar
 
 import zmq
 
-from messages import (
-    BATCH_COMMANDS,
-    FRAME_BYTES,
-    Address,
-    AnyCommand,
-    AnyEvent,
-    DecodeError,
-    Event,
-    Post,
-    decode_events,
-    encode_commands,
-)
+from messages import Address, AnyEvent, DecodeError, Event, Post, decode_events
 
 from .errors import Broken, ClientError, NotReached, Unreachable
+from .frames import pack
 from .inbox import Inbox
 from .known import Broker
 from .link import Link
@@ -60,22 +50,6 @@ def backoff() -> Iterator[float]:
         pause *= 2
     while True:
         yield random.uniform(*_LAST_RETRY)
-
-
-def pack(commands: list[AnyCommand]) -> Iterator[bytes]:
-    """Encode commands as frames that keep to the wire's limits."""
-    for start in range(0, len(commands), BATCH_COMMANDS):
-        yield from _split(commands[start : start + BATCH_COMMANDS])
-
-
-def _split(commands: list[AnyCommand]) -> Iterator[bytes]:
-    frame = encode_commands(commands)
-    if len(frame) <= FRAME_BYTES or len(commands) == 1:
-        yield frame
-        return
-    some = max(1, len(commands) * FRAME_BYTES // len(frame))  # as many as fit when all are alike
-    for start in range(0, len(commands), some):
-        yield from _split(commands[start : start + some])
 
 
 def _shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: ClientError | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from client.connection import pack
+from client.frames import pack
 from client.outbox import Kept, Row
 from client.receipt import Numbered, Receipt
 from client.session import Session

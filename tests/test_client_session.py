@@ -7,8 +7,8 @@ from math import inf
 import pytest
 
 from client import outbox as outbox_module
-from client.connection import pack
 from client.errors import ClientError, Closed, OutboxFull, Rejected, Unreachable
+from client.frames import pack
 from client.model import (
     CaughtUp,
     Connected,

@@ -11,7 +11,7 @@ from math import inf
 
 from broker.core import Core
 from broker.sessions import Peer
-from client.connection import pack
+from client.frames import pack
 from client.receipt import Numbered
 from client.session import Session, State
 from client.tracking import trackable
