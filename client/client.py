@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from math import inf
 from time import monotonic
 from types import TracebackType
@@ -84,12 +85,13 @@ class Client(Moderation):
     ) -> None:
         nick = check_nick(nick)
         place = find_home(home)
-        found = find_broker(broker, place)
+        find = partial(find_broker, broker, place)
+        found = find()
         address = found.address
         keep_for = (address.key or address.endpoint.encode()) if keep else None
         profile = open_profile(place.profile(nick), keep_for)
         try:
-            self._connection = Connection(found, profile, nick, receive=receive, quiet=quiet)
+            self._connection = Connection(found, profile, nick, receive=receive, quiet=quiet, find=find)
         except BaseException:
             profile.release()
             raise

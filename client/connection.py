@@ -19,7 +19,7 @@ import zmq
 
 from messages import Address, AnyEvent, DecodeError, Event, Post, decode_events
 
-from .errors import Broken, ClientError, NotReached, Unreachable
+from .errors import Broken, ClientError, NotConfigured, NotReached, Unreachable
 from .frames import pack
 from .inbox import Inbox
 from .known import Broker
@@ -65,7 +65,16 @@ def _shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: Cl
 class Connection:
     """A session kept alive by a thread. All methods are for the user's threads, and thread-safe."""
 
-    def __init__(self, broker: Broker, profile: Profile, nick: str, *, receive: bool, quiet: bool) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        profile: Profile,
+        nick: str,
+        *,
+        receive: bool,
+        quiet: bool,
+        find: Callable[[], Broker],  # where the broker is by now; raises NotConfigured
+    ) -> None:
         keeper = profile.keeper
         kept = keeper.kept if keeper else None
         self.session = Session(
@@ -83,6 +92,7 @@ class Connection:
             self.session.inbox.put_event(NotKept(keeper.problem))
         self._broker = broker
         self._address = broker.address
+        self._find = find
         self._remembered = False  # the broker has welcomed us, so that its key has been written down
         self._profile = profile
         self._lock = threading.RLock()  # guards the session and what follows; also held by a signal handler's send
@@ -268,6 +278,16 @@ class Connection:
                 self._changed.notify_all()
             if not self._sit_out(pause, began + _HURRIED_RETRY):
                 return
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Follow the broker of this home to where it listens now; another broker is not what was asked for."""
+        try:
+            found = self._find()
+        except NotConfigured:  # nobody says; so where it was
+            return
+        if found.address.key == self._address.key:
+            self._broker, self._address = found, found.address
 
     def _attempt(self, context: zmq.Context[zmq.Socket[bytes]]) -> str:
         """Make one link and use it as long as it lasts; return why it did not last."""

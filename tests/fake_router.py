@@ -60,7 +60,7 @@ class FakeRouter:
 
     def _tell(self, home: Path, endpoint: str) -> None:
         local = Home(home).local
-        local.parent.mkdir(exist_ok=True)
+        local.parent.mkdir(parents=True, exist_ok=True)
         key = key_text(z85.decode(zmq.curve_public(self.secret)))
         local.write_text(json.dumps({"key": key, "endpoints": [endpoint]}))
 

@@ -15,7 +15,7 @@ import zmq
 from client import Broken, Client, ClientError, Closed, Connected, Connecting, Disconnected, Unreachable, connection
 from client.connection import backoff
 from client.session import Session
-from messages import Announcement, Hello, History, HistoryPage, Post, Search
+from messages import Announcement, Hello, History, HistoryPage, Home, Post, Search
 from messages import Message as WireMessage
 from tests.fake_router import FakeRouter
 
@@ -49,6 +49,40 @@ def test_what_was_sent_before_the_broker_came_back_is_accepted_then(tmp_path: Pa
         assert kinds[-1] is Connected
     assert second.bye.wait(5)
     second.close()
+
+
+def test_a_broker_of_this_home_that_comes_back_on_another_port_is_found(tmp_path: Path) -> None:
+    """Nobody gave an address, so none may be the reason that a client which stays does not find what a new one does."""
+    first = FakeRouter(tmp_path)
+    with Client("alice", home=tmp_path) as client:
+        client.wait_connected(5)
+        second = FakeRouter(tmp_path, secret=first.secret)
+        assert second.port != first.port
+        first.close()
+        assert client.send("@bob", "hi").wait(10) == 1
+        assert [command.body for command in second.heard if isinstance(command, Post)] == ["hi"]
+    second.close()
+
+
+@pytest.mark.parametrize("why", ["an address was given", "another broker", "a damaged file"])
+def test_a_client_stays_with_the_broker_it_was_made_for(tmp_path: Path, why: str) -> None:
+    """What was typed for one broker is not said to another, and who named an address means that one."""
+    first = FakeRouter(tmp_path)
+    address = f"tcp://127.0.0.1:{first.port}" if why == "an address was given" else None
+    with Client("alice", home=tmp_path, broker=address) as client:
+        client.wait_connected(5)
+        second = FakeRouter(tmp_path, secret=None if why == "another broker" else first.secret)
+        if why == "a damaged file":
+            Home(tmp_path).local.write_text("{")
+        first.close()
+        receipt = client.send("@bob", "hi")
+        connecting = (event for event in client.events(timeout=5) if isinstance(event, Connecting))
+        list(islice(connecting, 3))
+        assert not second.heard
+        third = FakeRouter(tmp_path / "elsewhere", port=first.port, secret=first.secret)
+        assert receipt.wait(10) == 1
+    second.close()
+    third.close()
 
 
 def test_a_broker_with_another_key_is_told_in_words(tmp_path: Path) -> None:
