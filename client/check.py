@@ -6,15 +6,16 @@ import math
 from functools import lru_cache
 from typing import TypeVar
 
-from messages import BODY_BYTES, FRAME_BYTES, Code, Malformed, check_target, decode_commands, encode_commands
+from messages import BODY_BYTES, FRAME_BYTES, Code, Malformed, decode_commands, encode_commands
 
 from .errors import Rejected
 from .receipt import Numbered
+from .targets import read_target
 
 C = TypeVar("C", bound=Numbered)
 
-known_target = lru_cache(maxsize=1024)(check_target)
-"""check_target, remembered: a script says much to few. Raises InvalidName."""
+known_target = lru_cache(maxsize=1024)(read_target)
+"""read_target, remembered: a script says much to few. Raises InvalidName."""
 
 
 def plain(text: str) -> str:
@@ -41,6 +42,8 @@ def check_command(command: C) -> C:
         frame = encode_commands([command])
     except UnicodeEncodeError as error:
         raise _no_text() from error
+    except OverflowError as error:
+        raise Rejected(Code.MALFORMED, "A number in this is larger than any that can be sent.") from error
     [read] = decode_commands(frame)
     if isinstance(read, Malformed):
         raise Rejected(read.code, read.text)

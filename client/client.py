@@ -33,7 +33,6 @@ from messages import (
     Who,
     check_nick,
     check_room,
-    check_target,
     find_home,
 )
 
@@ -137,12 +136,12 @@ class Client(Moderation):
         return self._connection.wait_connected(timeout)
 
     def send(self, target: str, body: str) -> Receipt:
-        """Say `body` to '@nick', '#room' or '*'."""
+        """Say `body` to a person ('@nick' or 'nick'), a room ('#room') or everyone ('all', or '*')."""
         return self._connection.submit(Post(1, known_target(plain(target)), check_body(body)), len(body))
 
     def announce(self, body: str, *, title: str = "", priority: Priority = "normal", to: str = EVERYONE) -> Receipt:
-        """Say something that must not be overlooked."""
-        command = Announce(1, check_target(plain(to)), check_body(body), plain(title), priority)
+        """Say something that must not be overlooked; `to` is whom it is for, as with `send`."""
+        command = Announce(1, known_target(plain(to)), check_body(body), plain(title), priority)
         return self._connection.submit(check_command(command), len(body))
 
     def join(self, room: str) -> Receipt:
@@ -190,7 +189,7 @@ class Client(Moderation):
 
         Of a stretch with more than `limit` messages the latest are returned; Page.before says where to ask on.
         """
-        target = check_target(plain(target))
+        target = known_target(plain(target))
         start = milliseconds(since) if since else None
         until = milliseconds(before) if isinstance(before, datetime) else None
         end = None if isinstance(before, datetime) else before

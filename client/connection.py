@@ -154,7 +154,7 @@ class Connection:
     def wait_for_people(self, receipt: Receipt, timeout: float | None, state: Awaited, by: int) -> int:
         """Wait until so many people have a message; see Receipt.wait for what it raises."""
         until = inf if timeout is None else monotonic() + timeout
-        if by < 1 or (by > 1 and isinstance(receipt.command, Post)):
+        if by > 1 and isinstance(receipt.command, Post):
             raise ClientError(f"A direct message is for one person, so {by} cannot have it.")
 
         def people() -> People:

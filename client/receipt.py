@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from messages import (
     Admit,
@@ -76,6 +76,7 @@ Numbered: TypeAlias = (
 )
 State: TypeAlias = Literal["queued", "accepted", "delivered", "read", "refused"]
 Awaited: TypeAlias = Literal["accepted", "delivered", "read"]
+AWAITED: tuple[Awaited, ...] = get_args(Awaited)
 Answer: TypeAlias = int | Event | ClientError  # the sequence (0: nothing was written), what was asked for, or why not
 
 People: TypeAlias = Mapping[int, str]
@@ -140,7 +141,10 @@ class Receipt:
 
     @property
     def kept(self) -> bool:
-        """Whether it is on disk, and goes out with the next run if this one ends before the broker answers."""
+        """Whether it is on disk, and goes out with the next run if this one ends before the broker answers.
+
+        That is some milliseconds after it was given to a client with keep=True, and never with any other.
+        """
         return self.place > 0 and self.desk.keeps(self)
 
     def track(self) -> None:
@@ -162,7 +166,12 @@ class Receipt:
         Raises Rejected; TimeoutError after `timeout` seconds; Unreachable instead of it when no connection is up by
         then; Closed when the client was closed first. While the broker refuses the nick it raises that Rejected at
         once. After TimeoutError, Unreachable or such a refusal the command is still on its way: waiting again is fine.
+        ValueError for a `state` or a `by` that is none.
         """
+        if state not in AWAITED:
+            raise ValueError(f"A message is waited for until it is {', '.join(AWAITED)}; {state!r} is none of these.")
+        if by < 1:
+            raise ValueError(f"Fewer than one person cannot be waited for, so `by` cannot be {by}.")
         if state != "accepted":
             return self.desk.wait_for_people(self, timeout, state, by)
         answer = self.desk.wait_for(self, timeout)

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client import Client, Closed, NotConfigured, NotReached, Rejected, Unreachable
 from client.receipt import Receipt
-from messages import BODY_BYTES, Address, AnyEvent, Code, Dismissed, Hello, InvalidName, Post, Track
+from messages import (
+    BODY_BYTES,
+    Address,
+    Announce,
+    AnyEvent,
+    Code,
+    Dismissed,
+    Hello,
+    History,
+    HistoryPage,
+    InvalidName,
+    Post,
+    Track,
+)
 from messages import Rejected as WireRejected
 from tests.fake_router import FakeRouter
 
@@ -136,10 +150,11 @@ def test_what_cannot_be_sent_is_refused_before_it_is(tmp_path: Path) -> None:
             lambda: client.announce("x", title="x" * 200_000),
             lambda: client.down(-1),
             lambda: client.history("@bob", limit=0),
+            lambda: client.history("@bob", before=10**30),
         ):
             with pytest.raises(Rejected):
                 refused()
-        for target in ("bob", "", "@", "#", "@a b", "**"):
+        for target in ("", "@", "#", "@a b", "**"):
             with pytest.raises(InvalidName):
                 client.send(target, "x")
         with pytest.raises(TypeError, match="must be a str, not bytes"):
@@ -148,6 +163,32 @@ def test_what_cannot_be_sent_is_refused_before_it_is(tmp_path: Path) -> None:
         client.close(0)
         with pytest.raises(Closed):
             client.send("@bob", "x")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("bob", "@bob"), ("all", "*"), ("Everyone", "*"), ("#Ops", "#ops")])
+def test_a_target_may_be_written_as_in_the_shell(router: FakeRouter, tmp_path: Path, written: str, meant: str) -> None:
+    def answer(command: Any) -> Any:
+        return [HistoryPage(command.number, "", [], None)] if isinstance(command, History) else router.polite(command)
+
+    router.answer = answer
+    with Client("alice", home=tmp_path) as client:
+        client.send(written, "hi").wait(5)
+        client.announce("hi", to=written)
+        client.history(written)
+    assert [command.to for command in router.heard if isinstance(command, Post | Announce | History)] == [meant] * 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"state": "foo"}, {"state": "Read"}, {"state": "queued"}, {"by": 0}, {"state": "read", "by": -1}]
+)
+def test_a_state_that_cannot_be_waited_for_is_never_taken_for_another(
+    router: FakeRouter, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """A script with a slip of the pen would go on as if its message had been read."""
+    with Client("alice", home=tmp_path) as client:
+        receipt = client.announce("at five")
+        with pytest.raises(ValueError, match="waited for"):
+            receipt.wait(1, **wrong)
 
 
 def test_a_client_that_cannot_be_says_so_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
