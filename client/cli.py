@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     """Raises instead of exiting, so that usage errors end like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:]}. See `{self.prog} --help`.")
+        raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

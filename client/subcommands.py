@@ -18,6 +18,7 @@ from messages import GENERAL, HISTORY_PAGE, MessageError, find_home, parse_addre
 from .exits import ACCEPTED
 from .targets import default_nick, read_target
 
+_DIGITS = 19  # numbers shorter than that fit into the wire's
 TIMEOUT_SECONDS = 5.0  # for a one-shot command to connect and be answered
 
 
@@ -124,7 +125,10 @@ def _until(text: str) -> tuple[str, int]:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds < 1e7:
         raise argparse.ArgumentTypeError(f"{text} is no time to wait: give seconds above 0")
     return seconds
@@ -144,10 +148,10 @@ def _place(text: str) -> datetime | int:
 
 
 def count(text: str) -> int:
-    """A number above 0; raises ValueError or ArgumentTypeError."""
-    number = int(text)
+    """A number above 0; raises ArgumentTypeError."""
+    number = int(text) if text.isdecimal() and len(text) < _DIGITS else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is no number from 1 on, or too large a one")
     return number
 
 

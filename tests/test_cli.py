@@ -243,6 +243,27 @@ def test_usage_errors_are_one_sentence_and_2(shell: Shell, arguments: list[str])
     assert json.loads(shell.err).keys() == {"error", "text"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--limit", "x"], "argument --limit: x is no number from 1 on"),
+        (["--limit", "-3"], "argument --limit: -3 is no number from 1 on"),
+        (["--before", "9" * 23], f"argument --before: {'9' * 23} is no number from 1 on, or too large a one. See"),
+        (["--timeout", "soon"], "argument --timeout: soon is no time to wait"),
+        (["--since", "soon"], "or an age as in 12h. See"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_and_not_by_what_read_it(shell: Shell, arguments: list[str], text: str) -> None:
+    assert shell("history", "#general", *arguments) == 2
+    assert text.lower() in shell.err.lower()
+    assert not shell.chat.calls
+
+
+def test_a_wrong_number_of_people_is_told_in_words(shell: Shell) -> None:
+    assert shell("announce", "x", "--wait", "read:x") == 2
+    assert "argument --wait: x is no number from 1 on" in shell.err.lower()
+
+
 def test_a_wrong_broker_address_is_the_usages_fault(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["send", "bob", "x", "--broker", "http://x"]) == 2
     assert "is no broker address" in capfd.readouterr().err
