@@ -66,10 +66,14 @@ def _identifying(parser: argparse.ArgumentParser) -> None:
     _trusting(parser)
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """The options that every one-shot command has."""
+def _speaking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="nick", metavar="NICK", help="who speaks (else CONFAB_NICK, else your user name)")
     _reach(parser)
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that every one-shot command has."""
+    _speaking(parser)
     _printing(parser)
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help=f"give up after this long ({TIMEOUT_SECONDS:g})"
@@ -299,11 +303,12 @@ def _tail(options: argparse.Namespace) -> int:
 def _chat(options: argparse.Namespace) -> int:
     from .console import app
 
-    if len(options.words) > 1:
+    nicks = [*options.words, *([options.nick] if options.nick else [])]
+    if len(nicks) > 1:
         raise UsageError("chat takes one nick.")
     if sys.stdin is None or sys.stdout is None:
         raise UsageError("chat needs a standard input and a standard output, and one of them is closed.")
-    options.nick = options.words[0].removeprefix("@") if options.words else default_nick()
+    options.nick = nicks[0].removeprefix("@") if nicks else default_nick()
     keep = sys.stdin.isatty()  # a script that drives a console reads there what was not sent
     return app.run(open_client(options, receive=True, quiet=False, keep=keep))
 
@@ -347,7 +352,7 @@ def _trust(options: argparse.Namespace) -> int:
 
 
 COMMANDS = {
-    "chat": Subcommand("talk: the console", "[NICK]", _reach, _chat),
+    "chat": Subcommand("talk: the console", "[NICK]", _speaking, _chat),
     "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
     "send": Subcommand("send a message", "TARGET [TEXT ...]", _sending, _send),
     "who": Subcommand("who is online", "", add_common, _who),

@@ -231,6 +231,7 @@ def test_no_end_shows_a_traceback(shell: Shell, error: Any, status: int, text: s
         ["history", "bob", "--limit", "0"],
         ["tail", "b@b"],
         ["chat", "a", "b"],
+        ["chat", "a", "--as", "b"],
         ["--unheard-of"],
     ],
 )
@@ -241,6 +242,13 @@ def test_usage_errors_are_one_sentence_and_2(shell: Shell, arguments: list[str])
     assert shell.err.count("\n") == 1
     assert shell(*arguments, "--json") == 2
     assert json.loads(shell.err).keys() == {"error", "text"}
+
+
+def test_a_console_takes_its_nick_as_all_commands_do(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("client.console.app.run", lambda chat: 0)
+    for arguments in (["@carol"], ["carol"], ["--as", "carol"]):
+        assert shell("chat", *arguments) == 0
+        assert shell.options.nick == "carol"
 
 
 @pytest.mark.parametrize(
