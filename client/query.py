@@ -21,13 +21,17 @@ _AGES = {
 
 
 def read_query(text: str, limit: int = 50, before: int | None = None) -> Search:
-    """The question behind what was typed; raises InvalidName for a name or a date that is none."""
+    """The question behind what was typed; raises InvalidName for a name or a date that is none, or is missing."""
     words: list[str] = []
     sender = to = ""
     since = until = None
     for word in text.split():
         key, colon, value = word.partition(":")
-        match key.lower() if colon and value else "":
+        match key.lower() if colon else "":
+            case "from" | "in" | "after" | "before" if not value:
+                raise InvalidName(
+                    f"{word} needs something right behind it, as in from:bob, in:#ops or after:2026-11-24."
+                )
             case "from":
                 sender = read_nick(value)
             case "in":
