@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from messages import (
     EVERYONE,
+    HISTORY_PAGE,
     Announce,
     Away,
     Event,
@@ -53,7 +54,7 @@ T = TypeVar("T", bound=Event)
 U = TypeVar("U")
 
 _CLOSE_SECONDS = 2.0  # for what is unanswered when a client is closed
-_FURTHER_PAGES = 5  # asked for by itself after a short one
+_SHORT_PAGES = 5  # after so many that were short it is not asked on by itself
 
 
 class Client(Moderation):
@@ -269,10 +270,10 @@ class Client(Moderation):
     def _read_back(
         self, question: Callable[[int, int | None], Numbered], limit: int, before: int | None, timeout: float | None
     ) -> Page:
-        """Ask on while pages are short of the limit, since the broker looks at only so much for one; not for ever."""
+        """Ask on while it is short of the limit, since one page holds, and costs, only so much; but not for ever."""
         until = inf if timeout is None else monotonic() + timeout
         page = read_page(self._ask(question(limit, before), HistoryPage, timeout), self.nick)
-        for _ in range(_FURTHER_PAGES):
+        for _ in range(_SHORT_PAGES + limit // HISTORY_PAGE):
             left = until - monotonic()
             if page.before is None or len(page.messages) >= limit or left <= 0:
                 break

@@ -31,7 +31,7 @@ from messages import (
 from .client import Client
 from .errors import ClientError, Rejected
 from .known import Known
-from .model import Connected, Disconnected, Dismissed, Message, Restored
+from .model import Connected, Disconnected, Dismissed, Message, Page, Restored
 from .read import RESTORED, gap_text
 from .receipt import Awaited, Receipt
 
@@ -223,11 +223,24 @@ def history(
     """Print the latest messages of a conversation, or of a stretch of it, oldest first."""
     page = chat.history(target, limit=limit, before=before, since=since, timeout=timeout)
     out.messages(page.messages, chat.nick)
+    _tell_rest(page, limit)
 
 
 def search(chat: Client, out: Out, query: str, *, limit: int, before: int | None, timeout: float) -> None:
     """Print the latest messages that fit, oldest first."""
-    out.messages(chat.search(query, limit=limit, before=before, timeout=timeout).messages, chat.nick)
+    page = chat.search(query, limit=limit, before=before, timeout=timeout)
+    out.messages(page.messages, chat.nick)
+    _tell_rest(page, limit)
+
+
+def _tell_rest(page: Page, limit: int) -> None:
+    """Say why there are fewer messages than were asked for, unless that is simply all there is."""
+    if len(page.messages) >= limit:
+        return
+    if page.cut:
+        _remark("What was said before is no longer kept.")
+    elif page.before is not None:
+        _remark(f"That is not all: --before {page.before} looks further back.")
 
 
 def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, silence: float | None) -> None:

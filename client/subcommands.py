@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from messages import GENERAL, HISTORY_PAGE, MessageError, find_home, parse_address
+from messages import GENERAL, MessageError, find_home, parse_address
 
 from .exits import ACCEPTED
 from .targets import default_nick, read_target
@@ -101,9 +101,7 @@ def _announcing(parser: argparse.ArgumentParser) -> None:
 
 def _limited(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
-    parser.add_argument(
-        "--limit", type=count, default=50, metavar="N", help=f"how many messages, the latest, at most {HISTORY_PAGE}"
-    )
+    parser.add_argument("--limit", type=count, default=50, metavar="N", help="how many messages, the latest (50)")
 
 
 def _searching(parser: argparse.ArgumentParser) -> None:

@@ -387,6 +387,22 @@ def test_history(shell: Shell) -> None:
     assert (second["title"], second["priority"]) == ("CI", "high")
 
 
+@pytest.mark.parametrize("command", ["history", "search"])
+def test_fewer_messages_than_asked_for_are_explained_unless_they_are_all(shell: Shell, command: str) -> None:
+    """What was cut off would look like what was never said; standard output holds messages alone."""
+    for page, text in (
+        (Page([], None, cut=True), "confab: What was said before is no longer kept.\n"),
+        (Page([said("one")], 7), "confab: That is not all: --before 7 looks further back.\n"),
+        (Page([said("one"), said("two")], 7), ""),
+        (Page([said("one"), said("two")], None, cut=True), ""),
+        (Page([said("one")], None), ""),
+    ):
+        shell.chat.page = page
+        assert shell(command, "#general", "--limit", "2") == 0
+        assert shell.err == text
+        assert len(shell.out.splitlines()) == len(page.messages)
+
+
 def test_history_takes_dates_and_ages(shell: Shell) -> None:
     assert shell("history", "#general", "--since", "2026-11-24", "--before", "2026-11-25T17:00") == 0
     [(_, _, _, before, since)] = shell.chat.calls

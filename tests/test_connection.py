@@ -15,7 +15,7 @@ import zmq
 from client import Broken, Client, ClientError, Closed, Connected, Connecting, Disconnected, Unreachable, connection
 from client.connection import backoff
 from client.session import Session
-from messages import Announcement, Hello, History, HistoryPage, Home, Post, Search
+from messages import HISTORY_PAGE, Announcement, Hello, History, HistoryPage, Home, Post, Search
 from messages import Message as WireMessage
 from tests.fake_router import FakeRouter
 
@@ -308,6 +308,25 @@ def test_short_pages_are_asked_on_until_there_are_enough_or_no_more(router: Fake
         assert len(client.history("#general").messages) == 4  # not for ever
     asked = [command for command in router.heard if isinstance(command, History)]
     assert [(command.limit, command.before) for command in asked[:4]] == [(3, None), (3, 99), (3, 98), (2, 97)]
+
+
+def test_as_many_messages_come_as_were_asked_for_however_many_pages_that_takes(
+    router: FakeRouter, tmp_path: Path
+) -> None:
+    def answer(command: Any) -> Any:
+        if not isinstance(command, History):
+            return router.polite(command)
+        end = command.before or 10_000
+        start = end - min(command.limit, HISTORY_PAGE)
+        items: list[WireMessage | Announcement] = [
+            WireMessage(seq, 0, "bob", "#general", "x") for seq in range(start, end)
+        ]
+        return [HistoryPage(command.number, "", items, start)]
+
+    router.answer = answer
+    with Client("alice", home=tmp_path) as client:
+        page = client.history("#general", limit=9 * HISTORY_PAGE + 1)
+        assert len(page.messages) == 9 * HISTORY_PAGE + 1
 
 
 def test_what_was_found_before_the_time_ran_out_is_kept(router: FakeRouter, tmp_path: Path) -> None:
