@@ -111,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-size",
         metavar="SIZE",
         type=_size,
-        help="do not keep the oldest once the log holds more than SIZE, as in 500M or 10G (default: keep all)",
+        help="do not keep the oldest once the log holds more than SIZE, as in 500M or 10G, at least "
+        f"{LEAST_SIZE >> 20}M (default: keep all)",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     verify = commands.add_parser(
@@ -157,7 +158,7 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size; say it in M, G or T, as in 500M or 10G")
     size = int(text[:-1]) << {"M": 20, "G": 30, "T": 40}[text[-1].upper()]
     if size < LEAST_SIZE:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size for a log: the messages of one moment may take 8M")
+        raise argparse.ArgumentTypeError(f"{text!r} is no size for a log: the least is {LEAST_SIZE >> 20}M")
     return size
 
 

@@ -431,3 +431,10 @@ def test_a_rule_that_is_none_is_refused(arguments, capsys):
         main(arguments)
     assert left.value.code == 2
     assert "is no" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["1M", "8M", "15M"])
+def test_a_size_that_is_too_small_is_told_with_the_least_there_is(size, capsys):
+    with pytest.raises(SystemExit):
+        main(["--keep-size", size])
+    assert f"'{size}' is no size for a log: the least is 16M" in capsys.readouterr().err
