@@ -15,10 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+from zmq.utils import z85
+
 from benchmarks.machine import scratch
-from benchmarks.processes import free_port
+from benchmarks.processes import PAGE_BYTES, free_port
 from broker import operator, upkeep
-from messages import EVERYONE, Rule, find_home
+from messages import EVERYONE, Local, Rule, find_home, parse_key
 
 TREE = Path(__file__).parent.parent
 START_SECONDS = 20.0  # a start takes a tenth of a second; a busy machine, or strace, a few times that
@@ -67,6 +70,18 @@ class Broker:
     def log(self) -> Path:
         """The file of its log."""
         return find_home(self.home).broker / "log.db"
+
+    @property
+    def key(self) -> bytes:
+        """Its public key in Z85, as zmq takes it."""
+        local = msgspec.json.decode(find_home(self.home).local.read_bytes(), type=Local)
+        return z85.encode(parse_key(local.key))
+
+    def memory(self) -> tuple[int, int]:
+        """The bytes that it holds now, and the most it ever held."""
+        process = Path(f"/proc/{self.process.pid}")
+        peak = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int((process / "statm").read_text().split()[1]) * PAGE_BYTES, int(peak.split()[1]) * 1024
 
     def notes(self) -> str:
         """All that it printed."""

@@ -17,28 +17,22 @@ from dataclasses import dataclass, field
 from math import inf
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
-from pathlib import Path
 
-import msgspec
 import zmq
-from zmq.utils import z85
 
 from benchmarks import wire
-from benchmarks.processes import PAGE_BYTES, Worker
+from benchmarks.processes import Worker
 from messages import (
     PROTOCOL,
     Accepted,
     AnyEvent,
     Hello,
-    Local,
     Message,
     Ping,
     Post,
     Welcome,
     decode_events,
     encode_commands,
-    find_home,
-    parse_key,
 )
 
 from .brokers import Broker, endpoint, folder, without_rate
@@ -101,7 +95,7 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
         place = stack.enter_context(folder())
         without_rate(place / "home")
         broker = stack.enter_context(Broker(place / "home", bind := endpoint(), sabotage=sabotage))
-        key = z85.encode(parse_key(_local(place / "home").key))
+        key = broker.key
         found.alone = _load(bind, key, scale, ALONE[scale], "first")
         each = READERS[scale] // WORKERS
         workers = [Worker(read_late, bind, key, n * each, each, messages, stalling) for n in range(WORKERS)]
@@ -109,16 +103,16 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
             for worker in workers:
                 worker.value()
                 worker.go()
-            before = _memory(broker)[0]
+            before = broker.memory()[0]
             found.beside = _load(bind, key, scale, messages, "second")
-            found.grown = _memory(broker)[0] - before
+            found.grown = broker.memory()[0] - before
             began = time.monotonic()
             stalling.clear()
             if catch_up:
                 for worker in workers:
                     found.problems += worker.value(CATCH_UP_SECONDS)
             found.took = time.monotonic() - began
-            found.most = _memory(broker)[1] - before
+            found.most = broker.memory()[1] - before
         finally:
             for worker in workers:
                 worker.__exit__(None, None, None)
@@ -126,17 +120,6 @@ def campaign(scale: Scale, messages: int, *, sabotage: str = "", catch_up: bool 
         if grown > MEMORY_BYTES[scale]:
             found.problems.append(f"the broker grew by {grown >> 20} MiB {what}")
     return found
-
-
-def _local(home: Path) -> Local:
-    return msgspec.json.decode(find_home(home).local.read_bytes(), type=Local)
-
-
-def _memory(broker: Broker) -> tuple[int, int]:
-    """The bytes that the broker holds now, and the most it ever held."""
-    process = Path(f"/proc/{broker.process.pid}")
-    peak = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int((process / "statm").read_text().split()[1]) * PAGE_BYTES, int(peak.split()[1]) * 1024
 
 
 def _load(bind: str, key: bytes, scale: Scale, count: int, name: str) -> float:
