@@ -24,6 +24,7 @@ ROWS = (
     "cuts",
     "stalled",
     "crowd",
+    "idle",
     "clock",
     "model",
 )
