@@ -19,7 +19,8 @@ from .text import harmless
 EVERYONE = "*"
 GENERAL = "#general"  # the room in which everyone starts
 
-RESERVED_NICKS = frozenset({"all", "broker", "everyone", "here", "server"})  # would read as the system speaking
+# They would read as the system speaking.
+RESERVED_NICKS = frozenset({"all", "broker", "everyone", "here", "operator", "server"})
 
 _NICK = re.compile(rf"[A-Za-z][A-Za-z0-9_.-]{{0,{NICK_LENGTH - 1}}}", re.ASCII)
 _ROOM = re.compile(rf"#[a-z0-9][a-z0-9_.-]{{0,{ROOM_LENGTH - 1}}}", re.ASCII)

@@ -882,9 +882,10 @@ def test_only_admins_moderate(wire, command):
 
 def test_the_operator_is_the_brokers_key_and_no_nick(wire):
     assert wire.core.operator == OPERATOR == key_of("operator")
-    assert codes(wire.connect("mallory", nick="operator")) == []
-    mallory = wire.peers[-1]
-    assert [event.code for event in mallory.say(Grant(1, "operator", "owner"))] == ["not_allowed"]
+    assert codes(wire.connect("mallory", nick="Operator")) == ["nick_invalid"]
+    mallory = wire.connect("mallory")
+    mallory.hear()
+    assert [event.code for event in mallory.say(Grant(1, "mallory", "owner"))] == ["not_allowed"]
 
 
 def test_the_operator_cannot_talk(wire):
