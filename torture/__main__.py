@@ -25,6 +25,7 @@ ROWS = (
     "stalled",
     "crowd",
     "idle",
+    "identity",
     "clock",
     "model",
 )

@@ -1,4 +1,4 @@
-"""A small TCP proxy between one client and its broker, which cuts the connection or lets it go half dead.
+"""A small TCP proxy between one client and its broker, which cuts the connection, lets it go half dead, or listens in.
 
 What it swallows is gone for good, so a connection that lost bytes in one direction never gets that direction back, as
 with a host that was switched off or a NAT entry that ran out: nobody is told.
@@ -60,6 +60,15 @@ class Proxy:
             came = self._came.wait_for(lambda: self.accepted > before, within)
             return time.monotonic() - began if came else None
 
+    @property
+    def said(self) -> bytes:
+        """What the client has said over its present connection, as it stands on the wire."""
+        return bytes(self._links[-1].said)
+
+    def slip_in(self, data: bytes) -> None:
+        """Say this to the broker as if it came from the client, which says nothing meanwhile."""
+        self._links[-1].slip_in(data)
+
     def close(self) -> None:
         """End everything."""
         with contextlib.suppress(OSError):
@@ -75,6 +84,7 @@ class _Link:
 
     def __init__(self, client: socket.socket, broker: socket.socket) -> None:
         self._ends = (client, broker)
+        self.said = bytearray()
         self._swallowed: frozenset[str] = frozenset()
         self._threads = [
             threading.Thread(target=self._carry, args=ends, daemon=True)
@@ -86,10 +96,16 @@ class _Link:
     def _carry(self, source: socket.socket, sink: socket.socket, direction: str) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
+                if direction == "up":
+                    self.said += data
                 if direction not in self._swallowed:
                     sink.sendall(data)
         if direction not in self._swallowed:  # else the other side learns nothing of the end either
             _shut(sink)
+
+    def slip_in(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the broker has had enough already
+            self._ends[1].sendall(data)
 
     def cut(self, kind: Kind) -> None:
         self._swallowed = SWALLOWED.get(kind, frozenset())

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
-from broker import core, index, log, server, sockets
+from broker import core, greeting, index, log, server, sockets
 from broker.cli import main
 from broker.core import Core
 from broker.entries import AnyEntry
 from broker.log import Log, LogError, Segment
 from broker.sessions import Peer
+from messages import Hello, fold
 
 
 def acknowledge_first() -> None:
@@ -114,6 +115,19 @@ def drop_what_does_not_fit() -> None:
     Core.choked = forget  # type: ignore[method-assign]
 
 
+def trust_payload() -> None:
+    """Take whoever a Hello names for who it is, whatever key was proved."""
+    hello = greeting.hello
+
+    def credulous(core: Core, peer: Peer, command: Hello, now: float) -> None:
+        named = core.state.by_nick.get(fold(command.nick))
+        if named is not None:
+            peer.key = named.key
+        hello(core, peer, command, now)
+
+    greeting.hello = credulous
+
+
 def keep_everything() -> None:
     """Let frames wait without a bound for a connection that does not read."""
     sockets.SEND_HWM = 0
@@ -129,6 +143,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "index-fsync": no_sync_of_the_index,
     "late-looks": look_late,
     "high-water-mark": keep_everything,
+    "proved-keys": trust_payload,
 }
 
 if __name__ == "__main__":
