@@ -35,6 +35,11 @@ def drawn(thing: RenderableType, width: int = 80, color: bool = False) -> str:
         render.roster([Person(EVIL, 0, [EVIL], away=EVIL)], "alice", AT.date()),
         render.room_list([RoomInfo(EVIL, 1, True)]),
         render.rule(EVIL),
+        render.notice(EVIL),
+        render.warning(EVIL),
+        render.refusal(EVIL),
+        render.quiet(EVIL, AT, AT.date()),
+        render.hint(("text", EVIL)),
     ],
 )
 def test_no_text_from_elsewhere_acts_on_a_terminal_or_is_read_as_markup(thing: RenderableType) -> None:

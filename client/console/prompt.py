@@ -20,7 +20,7 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
-from messages import BODY_BYTES, EVERYONE, fold
+from messages import BODY_BYTES, EVERYONE, fold, harmless
 
 from . import actions, commands, render
 from .talk import Talk
@@ -59,7 +59,7 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
     """Whom plain text goes to, and whether the broker is there."""
     if talk.wants_nick:
         return [("class:prompt.away", "nick › ")]
-    where = "everyone" if talk.current == EVERYONE else talk.current
+    where = "everyone" if talk.current == EVERYONE else harmless(talk.current)  # whose people choose their names
     if talk.away:
         return [("class:prompt.away", f"{where} (connecting…) › ")]
     return [("class:prompt.direct" if where.startswith("@") else "class:prompt", f"{where} › ")]
@@ -117,7 +117,8 @@ class Names(Completer):
         before = document.text_before_cursor
         *earlier, word = before.split(" ")
         for candidate in self._candidates(earlier, word):
-            if fold(candidate).startswith(fold(word)) and candidate != word:
+            fits = fold(candidate).startswith(fold(word)) and candidate != word
+            if fits and harmless(candidate) == candidate:  # else what the line shows would not be what it holds
                 yield Completion(candidate, start_position=-len(word))
 
     def _candidates(self, earlier: list[str], word: str) -> list[str]:

@@ -211,31 +211,36 @@ def room_change(item: RoomChange) -> Text:
 
 def quiet(text: Text | str, at: datetime, today: date) -> Line:
     """What goes on around the messages: dim, so that they stand out."""
-    body = Text(text, style="dim") if isinstance(text, str) else text.copy()
+    body = _sentence(text).copy()
     body.stylize("dim")
     return Line(((clock(at, today), 6), (Text("·", style="dim"), 2)), body)
 
 
 def notice(text: Text | str, style: str = "bold") -> Line:
     """A sentence from confab itself."""
-    return Line(((Text("●", style="cyan"), 2),), Text(text, style=style) if isinstance(text, str) else text)
+    return Line(((Text("●", style="cyan"), 2),), _sentence(text, style))
 
 
 def warning(text: Text | str) -> Line:
     """A sentence that asks for attention: something is wrong, though nothing is lost."""
-    return Line(((Text("▲", style="bold yellow"), 2),), Text(text) if isinstance(text, str) else text)
+    return Line(((Text("▲", style="bold yellow"), 2),), _sentence(text))
 
 
 def refusal(text: Text | str) -> Line:
     """Something did not happen, and why."""
-    return Line(((Text("✗", style="bold red"), 2),), Text(text) if isinstance(text, str) else text)
+    return Line(((Text("✗", style="bold red"), 2),), _sentence(text))
+
+
+def _sentence(text: Text | str, style: str = "") -> Text:
+    """A sentence, which may name what came from elsewhere; of a Text each part was made harmless before."""
+    return Text(harmless(text), style=style) if isinstance(text, str) else text
 
 
 def hint(*rows: tuple[str, str]) -> RenderableType:
     """What to type, and what it does."""
     table = Table.grid(padding=(0, 3, 0, 0))
     for typed, does in rows:
-        table.add_row(Text(typed, style="bold"), Text(does, style="dim"))
+        table.add_row(Text(typed, style="bold"), Text(harmless(does), style="dim"))
     return Indented(table)
 
 
