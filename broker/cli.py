@@ -214,7 +214,8 @@ def _restore(home: Home, file: Path) -> int:
 def _export(home: Home) -> int:
     from . import upkeep
 
-    for line in upkeep.export(home.broker / "log.db"):
+    at_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: a shell's >&-
+    for line in upkeep.export(home.broker / "log.db", for_terminal=at_terminal):
         print(line)
     return 0
 

@@ -269,8 +269,11 @@ def _place(folder: Folder, source: Path) -> None:
     draft.rename(folder.log_file)
 
 
-def export(path: Path) -> Iterator[str]:
-    """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile."""
+def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
+    """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile.
+
+    For a terminal in ASCII alone, since JSON leaves some control characters be.
+    """
     try:
         with _reading(path) as db:
             last = 0
@@ -281,17 +284,17 @@ def export(path: Path) -> Iterator[str]:
                 last = first + count - 1
                 for seq, entry in enumerate(_decode.decode(blob), first):
                     if isinstance(entry, (Posted, Announced)):
-                        yield _line(seq, at, entry)
+                        yield json.dumps(_fields(seq, at, entry), ensure_ascii=for_terminal)
     except (sqlite3.Error, msgspec.DecodeError) as error:
         raise LogError(f"The log {path} cannot be read to its end: {error}.") from error
 
 
-def _line(seq: int, at: int, entry: Posted | Announced) -> str:
-    line: dict[str, object] = {"seq": seq, "at": at, "from": entry.sender, "to": entry.target}
-    line |= {"kind": "text" if isinstance(entry, Posted) else "announcement", "body": entry.body}
+def _fields(seq: int, at: int, entry: Posted | Announced) -> dict[str, object]:
+    fields: dict[str, object] = {"seq": seq, "at": at, "from": entry.sender, "to": entry.target}
+    fields |= {"kind": "text" if isinstance(entry, Posted) else "announcement", "body": entry.body}
     if isinstance(entry, Announced):
-        line |= {"title": entry.title, "priority": entry.priority}
-    return json.dumps(line, ensure_ascii=False)
+        fields |= {"title": entry.title, "priority": entry.priority}
+    return fields
 
 
 @contextlib.contextmanager

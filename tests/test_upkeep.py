@@ -229,6 +229,20 @@ def test_export_takes_the_name_of_its_only_form(home, capsys):
     assert capsys.readouterr().out.splitlines() == list(upkeep.export(log_of(home)))
 
 
+def test_export_does_not_act_on_a_terminal(tmp_path):
+    """JSON escapes C0, but neither DEL nor C1, bidirectional overrides or what has no width."""
+    evil = "\x1b[2J\x7f\x9b31m\u202egnp.\u200bexe"
+    log = Log(tmp_path / "log.db")
+    alice = Wire(log).connect("alice")
+    alice.say(Post(1, "*", evil), Announce(2, "*", evil, evil))
+    log.close()
+    lines = list(upkeep.export(tmp_path / "log.db", for_terminal=True))
+    assert "".join(lines).isascii()
+    assert "".join(lines).isprintable()
+    assert [json.loads(line)["body"] for line in lines] == [evil, evil]
+    assert not "".join(upkeep.export(tmp_path / "log.db")).isascii()
+
+
 def test_export_is_one_object_a_message(home):
     lines = [json.loads(line) for line in upkeep.export(log_of(home))]
     assert len(lines) == 33
