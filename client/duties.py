@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from messages import EVERYONE, HISTORY_PAGE, ROLES, check_room
+from messages import EVERYONE, HISTORY_PAGE, ROLES, check_room, harmless
 
 from .exits import ACCEPTED
 from .spans import read_span
@@ -101,7 +101,7 @@ def _invite(options: argparse.Namespace) -> int:
     out = Out(as_json=options.json)
     with open_client(options) as chat:
         text, number = chat.invite(options.role, options.uses, options.expires, patience(options))
-    out.object({"invite": text, "number": number}) if out.as_json else out.line(text)
+    out.object({"invite": text, "number": number}) if out.as_json else out.line(harmless(text))
     return ACCEPTED
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from client import cli, subcommands
+from client import cli, duties, subcommands
 from client.errors import ClientError, NotConfigured, NotReached, Unreachable
 from client.model import Connected, Disconnected, Dismissed, Page
 from client.targets import default_nick, read_target
@@ -351,6 +351,14 @@ def test_the_largest_text_passes(shell: Shell, stdin: Callable[[bytes], None]) -
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_an_invite_is_harmless(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token is of the broker's making."""
+    monkeypatch.setattr(duties, "open_client", shell.open)
+    shell.chat.invite = lambda *_: ("confab://127.0.0.1/key/\x1b[2J\x9b31m", 3)  # type: ignore[attr-defined]
+    assert shell("invite") == 0
+    assert shell.out == "confab://127.0.0.1/key/␛[2J�31m\n"
 
 
 def test_who(shell: Shell) -> None:
