@@ -16,6 +16,8 @@ from torture import brokers
 from torture.__main__ import ROWS
 from torture.checker import Eye, Said, judge
 from torture.disk import Disk, Operation
+from torture.stream import faults
+from torture.texts import EVERY
 
 NEEDS_STRACE = {"syscalls", "power", "diskerrors"}
 
@@ -111,6 +113,27 @@ def test_a_removed_file_may_come_back() -> None:
     assert disk.crash(Dice(1.0)) == {}
     disk.do(Operation(5, "fsync", "the folder"))
     assert disk.crash(Dice(0.0)) == {}
+
+
+# --- what arrives at a terminal --------------------------------------------------------------------------------------
+
+OURS = "\x1b[?2004h\x1b[?25l\x1b[0m\x1b[J\x1b[0;36;1m#general › \x1b[11D\x08\x1b[?7h\r\n\x1b[1;7;31m URGENT \x1b[0m\x07"
+
+
+def test_what_confab_writes_is_no_fault() -> None:
+    assert not faults(OURS.encode())
+
+
+@pytest.mark.parametrize(
+    "evil", [*(set(EVERY) - {"\r", "\n", "\x07"}), "\x1b[5m", "\x1b[2J", "\x1b]8;;x\x1b\\", "\x1b[m", "\x1bc"]
+)
+def test_what_a_text_brings_is_a_fault(evil: str) -> None:
+    """Line ends are not, since they are ours too; and bells are counted."""
+    assert faults((OURS + evil + OURS).encode())
+
+
+def test_half_a_character_is_a_fault() -> None:
+    assert faults(OURS.encode() + b"\x9b2J")
 
 
 def test_files_are_on_a_real_disk(tmp_path: Path) -> None:

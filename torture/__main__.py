@@ -26,6 +26,7 @@ ROWS = (
     "crowd",
     "idle",
     "identity",
+    "output",
     "clock",
     "model",
 )

@@ -48,6 +48,12 @@ def without_rate(home: Path) -> None:
     operator.ask(find_home(home), Rule(1, EVERYONE, "rate", "off"))
 
 
+def key_of(home: Path) -> bytes:
+    """The public key of the broker that lives there, in Z85."""
+    local = msgspec.json.decode(find_home(home).local.read_bytes(), type=Local)
+    return z85.encode(parse_key(local.key))
+
+
 class Broker:
     """One run of a broker. `sabotage` names the safeguard that it lacks, `wrap` is a command that runs it."""
 
@@ -74,8 +80,7 @@ class Broker:
     @property
     def key(self) -> bytes:
         """Its public key in Z85, as zmq takes it."""
-        local = msgspec.json.decode(find_home(self.home).local.read_bytes(), type=Local)
-        return z85.encode(parse_key(local.key))
+        return key_of(self.home)
 
     def memory(self) -> tuple[int, int]:
         """The bytes that it holds now, and the most it ever held."""

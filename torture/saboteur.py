@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
-from broker import core, greeting, index, log, server, sockets
+from broker import core, greeting, index, log, notes, server, sockets, upkeep
 from broker.cli import main
 from broker.core import Core
 from broker.entries import AnyEntry
@@ -128,6 +128,13 @@ def trust_payload() -> None:
     greeting.hello = credulous
 
 
+def escape_nothing() -> None:
+    """Write what came from elsewhere to our own log and to terminals as it came."""
+    vars(notes)["harmless"] = lambda text, *, lines=False: text
+    export = upkeep.export
+    upkeep.export = lambda path, *, for_terminal=False: export(path)
+
+
 def keep_everything() -> None:
     """Let frames wait without a bound for a connection that does not read."""
     sockets.SEND_HWM = 0
@@ -144,6 +151,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "late-looks": look_late,
     "high-water-mark": keep_everything,
     "proved-keys": trust_payload,
+    "escaping": escape_nothing,
 }
 
 if __name__ == "__main__":
