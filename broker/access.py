@@ -111,5 +111,5 @@ def _banned(penalty: Penalty, who: str) -> Refusal:
         if penalty.until is None
         else f" until {time.strftime('%Y-%m-%d %H:%M', time.localtime(penalty.until / 1000))}"
     )
-    why = f": {penalty.reason}" if penalty.reason else "."
-    return Refusal(Code.BANNED, f"{who} banned here{until}{why}")
+    why = f": {penalty.reason}" if penalty.reason else ""
+    return Refusal(Code.BANNED, f"{who} banned here{until}{why}.")

@@ -125,7 +125,7 @@ def muted_text(penalty: Penalty, at: int) -> str:
     """The sentence for who is muted."""
     left = "" if penalty.until is None else f" for another {duration((penalty.until - at) / 1000)}"
     why = f": {penalty.reason}" if penalty.reason else ""
-    return f"{penalty.by} muted you{left}{why}"
+    return f"{penalty.by} muted you{left}{why}."
 
 
 def duration(seconds: float) -> str:

@@ -130,7 +130,7 @@ def test_a_ban_ends_by_itself(wire):
     again = wire.connect("bob")
     text = again.hear(Dismissed)[0].text
     assert text.startswith("You are banned here until 1970-01-01")
-    assert text.endswith(": cool down")
+    assert text.endswith(": cool down.")
     listen(wire, alice, 61)
     assert [type(event) for event in wire.connect("bob").hear()] == [Welcome]
 
@@ -155,7 +155,7 @@ def test_who_is_muted_says_nothing_that_others_see_and_is_told(wire):
     commands = Post(2, "#general", "x"), Announce(3, "*", "x"), Away(4, "x"), Rename(5, "bobby"), Post(6, "@cid", "x")
     answers = bob.say(*commands)
     assert refusals(answers) == ["muted"] * 5
-    assert answers[0].text == "alice muted you for another 60 seconds: shouting"
+    assert answers[0].text == "alice muted you for another 60 seconds: shouting."
     assert bodies(cid) == ["before"]
     listen(wire, bob, 61)
     assert refusals(bob.say(Post(7, "#general", "after"))) == []
@@ -178,7 +178,7 @@ def test_an_address_is_barred_with_all_who_come_from_there(wire):
     from messages import PROTOCOL, Hello
 
     assert refusals(again.say(Hello(PROTOCOL, "near", b"1" * 16))) == ["banned"]
-    assert "Your address is banned here: flood" in str(wire.core.notes)
+    assert "Your address is banned here: flood." in str(wire.core.notes)
 
 
 @pytest.mark.parametrize("wide", ["0.0.0.0/0", "10.0.0.0/7", "::/0", "127.0.0.1", "::1"])
