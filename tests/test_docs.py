@@ -21,7 +21,14 @@ from client.console.commands import TABLE
 
 from .processes import DEADLINE, TREE, environment, running_broker
 
-DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/architecture.md", "messages/PROTOCOL.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/architecture.md",
+    "docs/running.md",
+    "messages/PROTOCOL.md",
+)
 ARCHITECTURE = TREE / "docs" / "architecture.md"
 README = (TREE / "README.md").read_text("utf-8")
 LINE = re.compile(r"\[`(?P<name>[\w.]+)`\]\((?P<path>[^)#]+\.py)#L(?P<line>\d+)\)")
