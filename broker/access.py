@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from messages import Code, rank
@@ -54,8 +55,7 @@ def find_ticket(state: State, token: str, at: int) -> Ticket | str:
     """The invite behind a token, or why there is none, a sentence."""
     if not token:
         return "This broker lets in only those who have an invite with a token. Ask an admin for one."
-    digest = digest_of(token)
-    ticket = next((ticket for ticket in state.tickets.values() if ticket.digest == digest), None)
+    ticket = state.by_digest.get(digest_of(token))
     if ticket is None:
         return "This invite was used as often as it may be, or was withdrawn. Ask an admin for another."
     if ticket.until is not None and at >= ticket.until:
@@ -95,7 +95,10 @@ def covers(network: str, address: str) -> bool:
     except ValueError:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found) in ipaddress.ip_network(network)
+    return (mapped or found) in _network(network)
+
+
+_network = lru_cache(maxsize=1024)(ipaddress.ip_network)
 
 
 def _barred(core: Core, address: str) -> Penalty | None:

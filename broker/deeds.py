@@ -72,9 +72,12 @@ def apply(state: State, seq: int, deed: AnyDeed) -> bool:
                 return False
             room.opened = [*room.opened, deed.account]
         case Invited():
-            state.tickets[seq] = states.Ticket(seq, deed.digest, deed.role, deed.uses, deed.until, deed.by)
+            state.open_ticket(states.Ticket(seq, deed.digest, deed.role, deed.uses, deed.until, deed.by))
         case Uninvited():
-            return state.tickets.pop(deed.invite, None) is not None
+            ticket = state.tickets.get(deed.invite)
+            if ticket is None:
+                return False
+            state.close_ticket(ticket)
         case Redeemed():
             return _redeem(state, seq, deed)
         case Ruled():
@@ -93,7 +96,7 @@ def _redeem(state: State, seq: int, deed: Redeemed) -> bool:
         return False
     ticket.left -= 1
     if not ticket.left:
-        del state.tickets[ticket.id]
+        state.close_ticket(ticket)
     account = state.account(seq, deed.key)
     account.admitted = True
     if rank(ticket.role) > account.rank:

@@ -27,7 +27,14 @@ from messages import (
 from . import access, leaving
 from .access import Refusal
 from .entries import AnyEntry, Installed, Joined, Named, Redeemed
-from .limits import SESSIONS_PER_ACCOUNT, SESSIONS_PER_ADDRESS
+from .limits import (
+    DEVICES_PER_ACCOUNT,
+    NEWCOMERS_AT_ONCE,
+    NEWCOMERS_PER_SECOND,
+    SESSIONS_PER_ACCOUNT,
+    SESSIONS_PER_ADDRESS,
+    is_local,
+)
 from .naming import allowed_nick
 from .sessions import Here, Session
 
@@ -62,7 +69,7 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     if refusal := access.refusal(core, account, peer.address, ticket):
         _turn_away(core, peer, refusal, now)
         return
-    if too_many := _too_many(core, peer, account, command.device):
+    if too_many := _too_many(core, peer, account, command.device, now):
         core.refuse(peer, 0, Code.TOO_MANY, too_many)
         return
     entries: list[AnyEntry] = []
@@ -95,7 +102,7 @@ def _turn_away(core: Core, peer: Peer, refusal: Refusal, now: float) -> None:
     core.dismiss(peer, refusal.code, refusal.text, now)
 
 
-def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes) -> str:
+def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes, now: float) -> str:
     """Why there may be no further session, a sentence; empty: there may. Those of this machine are not counted."""
     here = core.here.get(account.id) if account is not None else None
     device = core.state.by_token.get((account.id, token)) if account is not None else None
@@ -103,6 +110,12 @@ def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes) -> 
         return ""  # it takes its own place
     if here is not None and len(here.sessions) >= SESSIONS_PER_ACCOUNT:
         return f"There are {SESSIONS_PER_ACCOUNT} sessions under your key already. Close some, or come again later."
+    if account is not None and device is None and core.state.installed[account.id] >= DEVICES_PER_ACCOUNT:
+        return f"{DEVICES_PER_ACCOUNT:,} devices have used your key, and more are not possible. Take one of them again."
+    if account is None and not is_local(peer.address):
+        whose = ("newcomers", peer.address)
+        if not core.buckets.take(whose, 1, NEWCOMERS_PER_SECOND, NEWCOMERS_AT_ONCE, now):
+            return "Too many have come from your address for the first time. Come again in some seconds."
     if core.seats.at(peer.address) >= SESSIONS_PER_ADDRESS:
         return f"There are {SESSIONS_PER_ADDRESS:,} sessions from your address already. Come again later."
     return ""

@@ -21,10 +21,16 @@ BURST_SECONDS = 50.0  # of the rule `rate` may be said at once: a script's repor
 PAUSE_SECONDS = (1.0, 30.0)  # the least and the most that who was too fast is asked to wait
 GREETING_COMMANDS = 2 * BATCH_COMMANDS  # before a Hello succeeded: a client sends one, and again for another nick
 
+NEWCOMERS_PER_SECOND = 0.2  # keys of one address that were never here; each is kept for good, with some 600 bytes
+NEWCOMERS_AT_ONCE = 500.0  # a class, or a company's first morning
+DEVICES_PER_ACCOUNT = 2_000  # each is kept for good, with some 200 bytes; a profile uses the same ones again
 SESSIONS_PER_ACCOUNT = 200  # a build farm's scripts under one key; each session has some 45 KB
 SESSIONS_PER_ADDRESS = 2_000  # a large office behind one address; this machine's own are not counted
 ROOMS_PER_ACCOUNT = 200  # each is looked at whenever the account comes, goes, or is fed
 ROOMS = 20_000  # rooms are kept for good, some 300 bytes each
+OPENED = 2_000  # people let into one private room; each look at its door walks through them
+REMOVED = 200_000  # deleted messages that are still kept: some 60 bytes each, in memory and in each snapshot
+BARRED = 1_000  # addresses and ranges: each newcomer is held against all of them
 TICKETS = 10_000  # invites that are still good, some 200 bytes each
 
 CONNECTIONS_UNMET = 8_192  # that said nothing yet: beyond it the oldest is cut; a crowd that comes back has fewer

@@ -49,6 +49,7 @@ from .entries import (
     Unbarred,
     Unmuted,
 )
+from .limits import BARRED, REMOVED
 from .log import LogError
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
         case Delete():
             _delete(core, peer, who, command)
         case Ban() | Unban() if (network := _network(core, peer, command)) is not None:
-            if network:
-                _ask(core, peer, command, _barring(core, who, command, network))
+            if isinstance(command, Ban) and network not in core.state.barred and len(core.state.barred) >= BARRED:
+                text = f"{BARRED:,} addresses are banned already; let some in again, or ban a range."
+                core.refuse(peer, command.number, Code.TOO_MANY, text)
+            elif network:
+                core.ask(peer, command, _barring(core, who, command, network))
         case _:
             _person(core, peer, who, command)
 
@@ -89,10 +93,6 @@ def has_rank(core: Core, peer: Peer, number: int, who: Actor, least: str) -> boo
     text = f"Only {least}s and those above may do that; who runs the broker grants it: confab-broker grant NICK {least}"
     core.refuse(peer, number, Code.NOT_ALLOWED, text)
     return False
-
-
-def _ask(core: Core, peer: Peer, command: Moderating, deed: AnyDeed) -> None:
-    core.ask(peer, command, deed)
 
 
 def until(core: Core, seconds: float | None) -> int | None:
@@ -230,6 +230,10 @@ def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
     mine = isinstance(entry, (Posted, Announced)) and entry.account == who.id
     if not isinstance(entry, (Posted, Announced)) or command.seq in core.state.removed:
         core.refuse(peer, command.number, Code.NOT_ALLOWED, f"There is no message with number {command.seq}.")
+    elif len(core.state.removed) >= REMOVED:
+        core.refuse(
+            peer, command.number, Code.TOO_MANY, f"{REMOVED:,} messages are deleted already, and no more can be."
+        )
     elif mine or has_rank(core, peer, command.number, who, "moderator"):
         removed = Removed(who.name, who.id, command.seq, command.reason, entry.sender, entry.account, entry.to)
         core.ask(peer, command, removed)

@@ -43,6 +43,7 @@ class Retention:
                     core.store_snapshot()
                     log.rebase()
                 log.cut_off(last)
+                core.state.removed = {seq for seq in core.state.removed if seq > last}  # nobody can ask for those again
             else:
                 self.due = now + (LOOK_SECONDS_AGE if self._size is None else LOOK_SECONDS)
                 return

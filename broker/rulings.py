@@ -28,7 +28,7 @@ from messages import (
 
 from . import access, entries
 from .checks import Actor, actor, may_know, short_enough
-from .limits import TICKETS
+from .limits import OPENED, TICKETS
 from .moderation import has_rank, until
 from .policy import rules_of
 
@@ -117,6 +117,11 @@ def _admit(core: Core, peer: Peer, who: Actor, command: Admit) -> None:
         account = core.state.whom(command.who, holder_counts=True)
     except LookupError as error:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
+        return
+    if len(room.opened) >= OPENED:
+        core.refuse(
+            peer, command.number, Code.TOO_MANY, f"{OPENED:,} people were let into {room.name}; no more can be."
+        )
         return
     core.ask(peer, command, entries.Opened(who.name, who.id, account.id, room.id))
 

@@ -6,6 +6,7 @@ the same entries always give the same state. What those with a role did is folde
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -156,6 +157,8 @@ class State:
         # Derived, for look-ups:
         self.by_key = {account.key: account for account in self.accounts.values()}
         self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
+        self.by_digest = {ticket.digest: ticket for ticket in self.tickets.values()}
+        self.installed = Counter(device.account for device in self.devices.values())  # devices by account id
         self.by_token = {(device.account, device.token): device for device in self.devices.values()}
         self.by_room = {room.name: room for room in self.rooms.values()}
         self.lookalikes = Lookalikes([*(account.nick for account in self.by_nick.values()), *self.by_room])
@@ -243,6 +246,15 @@ class State:
         self.name(account, entry.nick)
         return True
 
+    def open_ticket(self, ticket: Ticket) -> None:
+        """A token is good from now on."""
+        self.tickets[ticket.id] = self.by_digest[ticket.digest] = ticket
+
+    def close_ticket(self, ticket: Ticket) -> None:
+        """It is no longer."""
+        del self.tickets[ticket.id]
+        self.by_digest.pop(ticket.digest, None)
+
     def account(self, seq: int, key: bytes) -> Account:
         """The account of a key, made by the entry with this sequence when the key is new."""
         account = self.by_key.get(key)
@@ -285,6 +297,7 @@ class State:
         if account is None or (account.id, entry.device) in self.by_token:
             return False
         self.devices[seq] = self.by_token[account.id, entry.device] = Device(seq, account.id, entry.device)
+        self.installed[account.id] += 1
         return True
 
     def _join(self, seq: int, entry: Joined) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from broker import limits
 from broker.connections import Connections
-from messages import Accepted, Hello, Join, Message, Ping, Pong, Post, Rejected, Rule, Welcome, Who
+from messages import Accepted, Admit, Ban, Delete, Hello, Join, Message, Ping, Pong, Post, Rejected, Rule, Welcome, Who
 
 from .test_moderation import operator, person, refusals
 from .wire import Remote, Wire
@@ -114,6 +114,40 @@ def test_sessions_from_one_address_are_bounded_and_this_machines_are_not(wire, m
     assert [greet(f"near{n}", "127.0.0.1")[0] for n in range(5)] == [[Welcome]] * 5
     far[0][1].break_off()
     assert greet("far3", "192.0.2.1")[0] == [Welcome], "there is room again"
+
+
+def test_newcomers_from_one_address_have_a_rate(wire, monkeypatch):
+    """Those who were here before come back all the same."""
+    monkeypatch.setattr("broker.greeting.NEWCOMERS_AT_ONCE", 2.0)
+
+    def greet(name: str) -> type:
+        remote = wire.connect(name, greet=False)
+        remote.peer.address = "192.0.2.1"
+        return type(remote.say(Hello(1, name, b"1" * 16))[0])
+
+    assert [greet(name) for name in ("ann", "ben", "cid", "ann")] == [Welcome, Welcome, Rejected, Welcome]
+    wire.tick(seconds=5.1)
+    assert greet("cid") is Welcome
+
+
+def test_devices_of_one_key_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.greeting.DEVICES_PER_ACCOUNT", 2)
+    answers = [wire.connect("ann", device=name).hear((Welcome, Rejected))[0] for name in ("a", "b", "c", "a")]
+    assert [type(answer) for answer in answers] == [Welcome, Welcome, Rejected, Welcome]
+
+
+def test_banned_addresses_those_let_in_and_deleted_messages_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.moderation.BARRED", 1)
+    monkeypatch.setattr("broker.moderation.REMOVED", 1)
+    monkeypatch.setattr("broker.rulings.OPENED", 1)
+    alice = person(wire, "alice", "admin")
+    person(wire, "bob")
+    assert refusals(alice.say(Ban(1, "192.0.2.1"))) == []
+    assert refusals(alice.say(Ban(2, "192.0.2.1", "again"))) == [], "it is no further one"
+    assert refusals(alice.say(Ban(3, "192.0.2.2"))) == ["too_many"]
+    alice.say(*posts(4, 5))
+    assert refusals(alice.say(Delete(6, wire.log.head)) + alice.say(Delete(7, wire.log.head - 2))) == ["too_many"]
+    assert refusals(alice.say(Admit(8, "#general", "bob")) + alice.say(Admit(9, "#general", "alice"))) == ["too_many"]
 
 
 def test_rooms_of_one_account_are_bounded(wire, monkeypatch):

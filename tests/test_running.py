@@ -29,7 +29,7 @@ LINES = [line for block in re.findall(r"```sh\n(.*?)```", RUNNING, re.DOTALL) fo
 def numbers(figure: str) -> tuple[float, ...]:
     """What a figure says, as the code has it: 64 KiB is 65536, 1 to 30 s are two numbers."""
     unit = next((size for unit, size in UNITS.items() if figure.endswith(unit)), 1)
-    return tuple(float(number.replace(",", "")) * unit for number in re.findall(r"\d[\d,]*", figure))
+    return tuple(float(number.replace(",", "")) * unit for number in re.findall(r"\d[\d,.]*", figure))
 
 
 def constants(module: ModuleType) -> set[str]:
