@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sized
 from typing import cast
 
 import msgspec
@@ -27,12 +26,20 @@ class Malformed(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class _Head(msgspec.Struct, array_like=True, gc=False):
+    """How a command begins. What stands behind that is skipped, and made nothing of."""
+
+    name: msgspec.Raw
+    number: msgspec.Raw
+
+
 _encoder = msgspec.msgpack.Encoder()
 _commands: msgspec.msgpack.Decoder[list[AnyCommand]] = msgspec.msgpack.Decoder(list[AnyCommand])
 _command: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
 _events: msgspec.msgpack.Decoder[list[AnyEvent]] = msgspec.msgpack.Decoder(list[AnyEvent])
 _event: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
 _parts = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_head = msgspec.msgpack.Decoder(_Head)
 _name = msgspec.msgpack.Decoder(str)
 _number = msgspec.msgpack.Decoder(int)
 
@@ -48,14 +55,12 @@ def decode_commands(frame: bytes) -> list[AnyCommand | Malformed]:
 
     Raises DecodeError when the frame is not a MessagePack array, or one of more than BATCH_COMMANDS.
     """
+    if len(frame) > BATCH_COMMANDS:
+        _check_length(frame)
     try:
-        batch = cast("list[AnyCommand | Malformed]", _commands.decode(frame))
+        return cast("list[AnyCommand | Malformed]", _commands.decode(frame))
     except _UNREADABLE:
-        parts = _split(frame)
-        _check_length(parts)  # before anything is explained: a frame has room for a quarter of a million bad commands
-        return [_command_or_malformed(part) for part in parts]
-    _check_length(batch)
-    return batch
+        return [_command_or_malformed(part) for part in _split(frame)]
 
 
 def decode_events(frame: bytes) -> list[AnyEvent]:
@@ -69,9 +74,12 @@ def decode_events(frame: bytes) -> list[AnyEvent]:
         return [event for part in _split(frame) if (event := _event_or_none(part)) is not None]
 
 
-def _check_length(batch: Sized) -> None:
-    if len(batch) > BATCH_COMMANDS:
-        raise DecodeError(f"A frame may hold {BATCH_COMMANDS} commands, this one had {len(batch)}; none was read.")
+def _check_length(frame: bytes) -> None:
+    """Look at what the frame says of its length before anything is read: it has room for a quarter of a million."""
+    size = {0xDC: 2, 0xDD: 4}.get(frame[0], 0)  # bytes of the length; what has it in its first byte is short
+    length = int.from_bytes(frame[1 : 1 + size], "big")
+    if length > BATCH_COMMANDS:
+        raise DecodeError(f"A frame may hold {BATCH_COMMANDS} commands, this one had {length}; none was read.")
 
 
 def _split(frame: bytes) -> list[msgspec.Raw]:
@@ -91,10 +99,10 @@ def _command_or_malformed(part: msgspec.Raw) -> AnyCommand | Malformed:
 def _explain(part: msgspec.Raw, error: Exception) -> Malformed:
     """Say what is wrong, under the command's number as far as that can be read."""
     name, number = "", 0
-    with contextlib.suppress(IndexError, *_UNREADABLE):
-        fields = _parts.decode(part)
-        number = _number.decode(fields[1])
-        name = _name.decode(fields[0])
+    with contextlib.suppress(*_UNREADABLE):
+        head = _head.decode(part)
+        number = _number.decode(head.number)
+        name = _name.decode(head.name)
     if name == "hello" and number != PROTOCOL:
         return version_refusal(number)
     whole = number if 0 <= number < 2**63 else 0

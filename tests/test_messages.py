@@ -178,6 +178,13 @@ def test_more_commands_than_a_frame_may_hold_are_refused_before_they_cost_anythi
             decode_commands(frame)
 
 
+def test_how_many_commands_a_frame_has_is_looked_at_before_any_is_read():
+    """Else a frame of nothing but nils would take the broker longer than a thousand commands."""
+    for head in (b"\xdc\x04\x01", b"\xdd\x00\x00\x04\x01"):
+        with pytest.raises(DecodeError, match="may hold 1024"):
+            decode_commands(head + b"\xc1" * BATCH_COMMANDS)
+
+
 @pytest.mark.parametrize("version", [0, 2, -1, 2**63])
 def test_another_version_is_told_which_is_spoken_whatever_else_its_hello_says(version):
     for hello in (["hello", version], ["hello", version, "alice", bytes(16)], ["hello", version, {"new": "form"}, 1]):
