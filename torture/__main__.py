@@ -29,6 +29,7 @@ ROWS = (
     "output",
     "clock",
     "model",
+    "hostile",
 )
 
 

@@ -17,7 +17,7 @@ from broker.core import Core
 from broker.entries import AnyEntry
 from broker.log import Log, LogError, Segment
 from broker.sessions import Peer
-from messages import Hello, fold
+from messages import Hello, codec, fold
 
 
 def acknowledge_first() -> None:
@@ -140,6 +140,12 @@ def keep_everything() -> None:
     sockets.SEND_HWM = 0
 
 
+def any_size() -> None:
+    """Take frames of any size, with any number of commands in them."""
+    sockets.FRAME_BYTES = -1 - sockets.CURVE_BYTES  # type: ignore[attr-defined]
+    codec.BATCH_COMMANDS = sys.maxsize  # type: ignore[attr-defined]
+
+
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "commit-first": acknowledge_first,
     "fsync": no_sync,
@@ -152,6 +158,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "high-water-mark": keep_everything,
     "proved-keys": trust_payload,
     "escaping": escape_nothing,
+    "sizes": any_size,
 }
 
 if __name__ == "__main__":

@@ -134,9 +134,14 @@ def _load(bind: str, key: bytes, scale: Scale, count: int, name: str) -> float:
             worker.value()
         for worker in (posting, asking):
             worker.go()
-        p99: float = asking.value(within)
+        took: list[float] = asking.value(within)
         posting.value(within)
-        return p99
+        return p99(took)
+
+
+def p99(took: list[float]) -> float:
+    """What 99 of 100 do not exceed."""
+    return statistics.quantiles(took, n=100, method="inclusive")[-1]
 
 
 def post(bind: str, key: bytes, nick: str, body: bytes, count: int, pace: int) -> Iterator[None]:
@@ -156,11 +161,11 @@ def post(bind: str, key: bytes, nick: str, body: bytes, count: int, pace: int) -
     yield None
 
 
-def ask(bind: str, key: bytes, nick: str, seconds: float) -> Iterator[float]:
-    """Post now and then; the p99 of the time until it is accepted."""
+def ask(bind: str, key: bytes, nick: str, seconds: float) -> Iterator[list[float]]:
+    """Post now and then; how long it takes each time until that is accepted."""
     socket = wire.welcomed(bind, key, [nick], feed=False)
-    yield 0.0
     took: list[float] = []
+    yield took
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(took) < 2:
         began = time.monotonic()
@@ -169,7 +174,7 @@ def ask(bind: str, key: bytes, nick: str, seconds: float) -> Iterator[float]:
             pass
         took.append(time.monotonic() - began)
         time.sleep(ASK_SECONDS)
-    yield statistics.quantiles(took, n=100)[-1]
+    yield took
 
 
 def read_late(bind: str, key: bytes, first: int, readers: int, count: int, stalling: Event) -> Iterator[list[str]]:
