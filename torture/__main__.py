@@ -30,6 +30,7 @@ ROWS = (
     "clock",
     "model",
     "hostile",
+    "sockets",
 )
 
 

@@ -88,6 +88,10 @@ class Broker:
         peak = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
         return int((process / "statm").read_text().split()[1]) * PAGE_BYTES, int(peak.split()[1]) * 1024
 
+    def descriptors(self) -> int:
+        """How many descriptors it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def notes(self) -> str:
         """All that it printed."""
         return self._told.read_text(errors="replace")

@@ -146,6 +146,18 @@ def any_size() -> None:
     codec.BATCH_COMMANDS = sys.maxsize  # type: ignore[attr-defined]
 
 
+def no_time_limits() -> None:
+    """Wait for ever for a handshake, and for a first word."""
+    sockets.HANDSHAKE_MS = 0
+    server.HELLO_SECONDS = core.HELLO_SECONDS = inf  # type: ignore[attr-defined]
+
+
+def haste() -> None:
+    """No safeguard less: have a second for what may take twenty in life."""
+    sockets.HANDSHAKE_MS = 600
+    server.HELLO_SECONDS = core.HELLO_SECONDS = 0.8  # type: ignore[attr-defined]
+
+
 SAFEGUARDS: dict[str, Callable[[], None]] = {
     "commit-first": acknowledge_first,
     "fsync": no_sync,
@@ -159,6 +171,8 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "proved-keys": trust_payload,
     "escaping": escape_nothing,
     "sizes": any_size,
+    "time-limits": no_time_limits,
+    "haste": haste,
 }
 
 if __name__ == "__main__":
