@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from messages import Announcement, AnyEvent, Gap, Message
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
-from .log import Log, LogError, Segment
+from .log import Damaged, Log, LogError, Segment
 from .sessions import Session
 from .state import Account, Device
 
@@ -25,6 +25,7 @@ FEED_ENTRIES = 5_000  # entries looked at in one tick, for all sessions together
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
 PORTION_SIZE = 16 * 1024  # and characters of their bodies: SEND_HWM portions wait for each session, and are not shared
 RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
+SAID = (Posted, Announced)
 
 
 def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
@@ -38,14 +39,17 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
         del behind[session]  # those who wait longest come first in the next tick
         try:
             events, cursor = portion(core.log, session, core.state.removed)
+        except Damaged as damage:  # for good: to wait for it would keep everything behind it back too
+            core.note("log", text=str(damage))
+            events, cursor = [Gap(session.cursor, damage.last)], damage.last
         except LogError as error:
             core.note("log", text=str(error))
             session.retry_at = now + UNREADABLE_SECONDS
             behind[session] = None
             continue
         budget -= cursor - max(session.cursor, core.log.cut)
-        if session.cursor < core.log.cut:
-            core.receipts.skip(session, core.log.cut)
+        if events and isinstance(events[0], Gap):
+            core.receipts.skip(session, events[0].until)
         session.cursor = cursor
         if session.cursor >= core.log.head:
             session.live = True
@@ -59,20 +63,24 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
 def portion(log: Log, session: Session, removed: Collection[int]) -> tuple[list[AnyEvent], int]:
     """What a session is to be sent behind its cursor, in order and without what was removed, and the cursor after it.
 
-    Where the log was cut behind its cursor, it is told so first.
+    Where the log was cut behind its cursor, it is told so first. Raises LogError when nothing there can be read.
     """
     account, device = session.here.account, session.device.id
     start = max(session.cursor, log.cut)
     events: list[AnyEvent] = [_gap(log, session.cursor)] if start > session.cursor else []
     size, seq = 0, start
     last = seq + PORTION_ENTRIES
-    for segment in log.read(start):
-        for seq, entry in _from(segment, start + 1):
-            if isinstance(entry, (Posted, Announced)) and visible(account, device, seq, entry) and seq not in removed:
-                events.append(delivery(seq, segment.at, entry))
-                size += len(entry.body)
-            if seq >= last or size >= PORTION_SIZE:
-                return events, seq
+    try:
+        for segment in log.read(start):
+            for seq, entry in _from(segment, start + 1):
+                if isinstance(entry, SAID) and visible(account, device, seq, entry) and seq not in removed:
+                    events.append(delivery(seq, segment.at, entry))
+                    size += len(entry.body)
+                if seq >= last or size >= PORTION_SIZE:
+                    return events, seq
+    except LogError:
+        if seq == start:
+            raise
     return events, seq
 
 

@@ -67,6 +67,17 @@ class LogError(Exception):
     """The log cannot be opened, read or written; the text is a sentence for the person."""
 
 
+class Damaged(LogError):
+    """What stands in the log is not what was committed, up to the sequence `last`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(
+            f"The log is damaged: from sequence {first} to {last} it is not what was committed. That is not shown; "
+            "`confab-broker repair` goes on without it, or restore a backup."
+        )
+        self.last = last
+
+
 class Segment(msgspec.Struct, gc=False):
     """Consecutive committed entries, the first with sequence `first`, all at `at` ms since the epoch."""
 
@@ -113,6 +124,7 @@ class Log:
         self._cache: OrderedDict[int, tuple[Segment, int]] = OrderedDict()  # by first sequence; with encoded bytes
         self._firsts: dict[int, int] = {}  # of what is cached: last sequence → first, for who reads back
         self._cached_bytes = 0
+        next(self.read(self.head - 1), None)  # the end is proved, which says where to go on
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -296,17 +308,26 @@ class Log:
         try:
             [first] = self._db.execute("SELECT max(first) FROM segment WHERE first <= ?", (seq,)).fetchone()
             found = self._load(first) if first not in self._cache else self._cache[first][0]
+            if found is None or found.last < seq:
+                start = found.last + 1 if found else first or self.cut + 1
+                [behind] = self._db.execute("SELECT min(first) FROM segment WHERE first > ?", (seq,)).fetchone()
+                raise Damaged(start, behind - 1 if behind else self.head)
         except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise LogError(f"The log cannot be read at sequence {seq}: {error}.") from error
-        if found is None or found.last < seq:
-            raise LogError(f"The log has no entry with sequence {seq}.")
         return found
 
     def _load(self, first: int | None) -> Segment | None:
-        row = self._db.execute("SELECT at, entries FROM segment WHERE first = ?", (first,)).fetchone()
+        """The segment that begins there, if it is there and follows from the one before it."""
+        row = self._db.execute("SELECT at, entries, digest, count FROM segment WHERE first = ?", (first,)).fetchone()
         if first is None or row is None:
             return None
+        before = self._db.execute("SELECT digest FROM segment WHERE first < ? ORDER BY first DESC LIMIT 1", (first,))
+        previous = (before.fetchone() or self._db.execute("SELECT digest FROM cut").fetchone())[0]
+        if chain(previous, first, *row[:2]) != row[2]:
+            return None
         segment = Segment(first, row[0], _decode.decode(row[1]))
+        if len(segment.entries) != row[3]:
+            return None
         self._remember(segment, len(row[1]))
         return segment
 

@@ -34,9 +34,11 @@ RESTORED = (
 
 
 def gap_text(event: Gap) -> str:
-    """The sentence that tells a person of messages that are no longer kept."""
-    on = f" Reading goes on from {_local_time(event.at):%Y-%m-%d %H:%M}." if event.at else ""
-    return f"The messages between number {event.after} and {event.until + 1} are no longer kept.{on}"
+    """The sentence that tells a person of messages that are no longer kept, or are damaged."""
+    between = f"The messages between number {event.after} and {event.until + 1}"
+    if not event.at:
+        return f"{between} are no longer kept, or cannot be read any more."
+    return f"{between} are no longer kept. Reading goes on from {_local_time(event.at):%Y-%m-%d %H:%M}."
 
 
 def _local_time(at: int) -> datetime:

@@ -130,11 +130,11 @@ class Announcement(Event, tag="announcement"):
 
 
 class Gap(Event, tag="gap"):
-    """What came behind `after` up to `until` is no longer kept and cannot be delivered; deliveries go on behind it."""
+    """What came behind `after` up to `until` is no longer kept, or damaged; deliveries go on behind it."""
 
     after: int
     until: int
-    at: int = 0  # when the oldest that is kept was committed; 0: nothing is
+    at: int = 0  # when the oldest that is kept was committed; 0: nothing is, or the gap is one of damage
 
 
 class HistoryPage(Event, tag="history_page"):

@@ -43,7 +43,7 @@ from broker.entries import (
     Uninvited,
     Unmuted,
 )
-from broker.log import FORMAT, Log, LogError, Segment, chain
+from broker.log import FORMAT, Damaged, Log, LogError, Segment, chain
 from broker.state import State
 from messages import ROLES, Post
 
@@ -288,14 +288,72 @@ def test_damage_inside_is_said_and_not_taken_for_entries(path, damage):
         db.execute("INSERT INTO snapshot VALUES (1, 5, ?, ?)", (damage, hashlib.sha256(damage).digest()))
     db.close()
     log = Log(path)
-    with pytest.raises(LogError, match=r"sequence 1[3-5]"):
-        entries_of(log)
-    with pytest.raises(LogError, match="sequence 15"):
-        list(log.read_back(31))
+    for reading in (log.read(0), log.read_back(31)):
+        with pytest.raises(Damaged, match=r"sequence 13 to 15"):
+            list(reading)
     assert len(entries_of(log, 15)) == 15, "what is whole can still be read"
     assert log.load_snapshot() is None, "the state is folded from the log"
     assert "The state was folded from the log instead" in log.damage
     log.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE segment SET entries = CAST(replace(entries, 'x', 'y') AS BLOB) WHERE first = 13",
+        "UPDATE segment SET at = at + 1 WHERE first = 13",
+        "UPDATE segment SET count = 2 WHERE first = 13",
+    ],
+)
+def test_what_is_not_what_was_committed_is_not_shown(path, statement):
+    """A text that reads well is as damaged as one that does not."""
+    filled(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    log = Log(path)
+    for reading in (log.read(0), log.read_back(31), log.read(12)):
+        with pytest.raises(Damaged, match="from sequence 13 to 15 it is not what was committed") as found:
+            list(reading)
+        assert found.value.last == 15
+    log.close()
+
+
+def test_without_the_comparison_a_false_text_is_shown(path, monkeypatch):
+    """The control."""
+    filled(path).close()
+    with sqlite3.connect(path) as db:
+        stored = dict(db.execute("SELECT first, digest FROM segment").fetchall())
+        db.execute("UPDATE segment SET entries = CAST(replace(entries, 'x', 'y') AS BLOB) WHERE first = 13")
+    db.close()
+    monkeypatch.setattr(broker.log, "chain", lambda _previous, number, _at, _blob: stored[number])
+    log = Log(path)
+    assert [entry.body for entry in entries_of(log)].count("y") == 3
+    log.close()
+
+
+def test_where_segments_are_missing_what_cannot_be_proved_is_not_shown_either(path):
+    filled(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM segment WHERE first = 13")
+    db.close()
+    log = Log(path)
+    with pytest.raises(Damaged, match="from sequence 13 to 15"):
+        entries_of(log)
+    with pytest.raises(Damaged, match="from sequence 16 to 18"):
+        entries_of(log, 15)
+    assert len(entries_of(log, 18)) == 12
+    log.close()
+
+
+def test_a_log_whose_newest_segment_is_damaged_is_not_opened(path):
+    """It says under which sequence and digest to go on."""
+    filled(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE segment SET count = 2 WHERE first = 28")
+    db.close()
+    with pytest.raises(LogError, match=r"from sequence 28 to 29 .* `confab-broker repair`"):
+        Log(path)
 
 
 # --- the state as a fold ---------------------------------------------------------------------------------------------
