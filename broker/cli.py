@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "verify", help="check the whole log against its chain of digests; exit 1 if it is broken"
     )
     repair = commands.add_parser(
-        "repair", help="go on without the end of a log that verify calls lost; the damaged files are kept aside"
+        "repair", help="go on with what is whole of a log that verify calls broken; the damaged files are kept aside"
     )
     backup = commands.add_parser("backup", help="copy log and key to a file, of one moment; the broker may be running")
     backup.add_argument("file", metavar="FILE", type=Path)
@@ -175,23 +175,28 @@ def _endpoint(text: str) -> str:
 def _verify(home: Home) -> int:
     from . import upkeep
 
-    verdict = upkeep.verify(home.broker / "log.db")
+    path = home.broker / "log.db"
+    verdict = upkeep.verify(path)
     print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")
     if verdict.cut:
         print(f"The log begins behind sequence {verdict.cut}: what came before is no longer kept.")
+    if verdict.lost:
+        print(f"Of {verdict.lost} entries only the place is left: they were lost before an earlier repair.")
     if not verdict.problem:
         return 0
-    print(f"confab-broker: {verdict.problem}", file=sys.stderr)
+    print(f"confab-broker: {verdict.problem} {upkeep.WAY_ON if path.is_file() else ''}".rstrip(), file=sys.stderr)
     return EXIT_FAILED
 
 
 def _repair(home: Home) -> int:
-    from . import upkeep
+    from . import salvage
 
-    damage, head, kept = upkeep.repair(home)
-    print(f"{damage} The log ends at sequence {head} now.")
-    if kept:
-        print(f"The damaged files are kept as {' and '.join(map(str, kept))}.")
+    repaired = salvage.repair(home)
+    print(repaired.problem)
+    for first, last in repaired.lost:
+        print(f"What was said as number {first} to {last} is lost.")
+    print(f"The log ends at sequence {repaired.head} now.")
+    print(f"The damaged files are kept as {', '.join(map(str, repaired.kept))}.")
     return 0
 
 

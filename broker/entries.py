@@ -123,6 +123,10 @@ class Joined(Entry, tag="joined"):
     room: str
 
 
+class Lost(Entry, tag="lost"):
+    """Nothing: it stands in the place of an entry that was lost to damage when the log was repaired."""
+
+
 class Left(Entry, tag="left"):
     """An account leaves a room."""
 
@@ -285,4 +289,4 @@ AnyDeed: TypeAlias = (
     | Uninvited
     | Redeemed
 )
-AnyEntry: TypeAlias = Said | Named | Released | Reached | Registered | Installed | Joined | Left | AnyDeed
+AnyEntry: TypeAlias = Said | Named | Released | Reached | Registered | Installed | Joined | Left | Lost | AnyDeed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from messages import Announcement, AnyEvent, Gap, Message
 
-from .entries import EVERYONE_ID, Announced, AnyEntry, Posted, Said
+from .entries import EVERYONE_ID, Announced, AnyEntry, Lost, Posted, Said
 from .log import Damaged, Log, LogError, Segment
 from .sessions import Session
 from .state import Account, Device
@@ -48,8 +48,8 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
             behind[session] = None
             continue
         budget -= cursor - max(session.cursor, core.log.cut)
-        if events and isinstance(events[0], Gap):
-            core.receipts.skip(session, events[0].until)
+        for gap in [event for event in events if isinstance(event, Gap)]:
+            core.receipts.skip(session, gap.until)
         session.cursor = cursor
         if session.cursor >= core.log.head:
             session.live = True
@@ -76,12 +76,23 @@ def portion(log: Log, session: Session, removed: Collection[int]) -> tuple[list[
                 if isinstance(entry, SAID) and visible(account, device, seq, entry) and seq not in removed:
                     events.append(delivery(seq, segment.at, entry))
                     size += len(entry.body)
+                elif isinstance(entry, Lost):
+                    _lost(events, seq, segment.at)
                 if seq >= last or size >= PORTION_SIZE:
                     return events, seq
     except LogError:
         if seq == start:
             raise
     return events, seq
+
+
+def _lost(events: list[AnyEvent], seq: int, at: int) -> None:
+    """Tell of an entry that was lost, with those in front of it that were too."""
+    before = events[-1] if events else None
+    if isinstance(before, Gap) and before.until == seq - 1:
+        before.until = seq
+    else:
+        events.append(Gap(seq - 1, seq, at))
 
 
 def _gap(log: Log, after: int) -> Gap:

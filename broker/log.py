@@ -117,7 +117,9 @@ class Log:
             self.base: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM snapshot WHERE id = 0").fetchone()[0]
             self.timeline, self._earlier = _timelines(self._db)
         except (sqlite3.Error, TypeError) as error:  # TypeError: no row
-            raise LogError(f"The log {path} cannot be opened: {error}. Nothing was changed.") from error
+            raise LogError(
+                f"The log {path} cannot be opened: {error}. Nothing was changed. `confab-broker verify` tells more."
+            ) from error
         self.snapshot_seq = 0  # of the newest snapshot that was loaded or stored; 0: none was
         self._wal = Path(f"{path}-wal")
         self.damage = ""  # what was found and could be done without, a sentence

@@ -20,6 +20,7 @@ from .entries import (
     Installed,
     Joined,
     Left,
+    Lost,
     Named,
     Posted,
     Reach,
@@ -212,6 +213,8 @@ class State:
                 return self._join(seq, entry)
             case Left():
                 return self.leave(self.accounts[entry.account], entry.room)
+            case Lost():
+                return False
             case _:
                 return deeds.apply(self, seq, entry)
 

@@ -1,9 +1,9 @@
-"""Looking after a log from outside: verify, repair, back up, restore, export.
+"""Looking after a log from outside: verify, back up, restore, export. What repairs it is `salvage`.
 
-All but repair and restore may run beside a running broker, in a process of their own, through a connection of their
-own. What takes long, or waits for whoever reads it, reads the log a portion at a time, up to where it ended at first: a
-long transaction would keep the broker's write-ahead log from being moved into the log. Only a backup is made in one. It
-is the log's file with the broker's key pair inside: all that a restore needs, and as secret as the key.
+All but restore may run beside a running broker, in a process of their own, through a connection of their own. What
+takes long, or waits for whoever reads it, reads the log a portion at a time, up to where it ended at first: a long
+transaction would keep the broker's write-ahead log from being moved into the log. Only a backup is made in one. It is
+the log's file with the broker's key pair inside: all that a restore needs, and as secret as the key.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +22,14 @@ import msgspec
 from messages import Home
 
 from . import wal
-from .entries import Announced, AnyEntry, Posted
+from .entries import Announced, AnyEntry, Lost, Posted
 from .folder import Folder
 from .keys import KeyPair, load_or_make
 from .log import BASE, FORMAT, NEWEST, LogError, chain, fork, newest, read_only, snapshot_in
 from .state import State
 
 PORTION_BYTES = 1024 * 1024  # of segments read in one transaction, some milliseconds
+WAY_ON = "`confab-broker repair` goes on with what is whole, or restore a backup."
 ATTEMPTS = 20  # to verify a log whose oldest segments are being cut off
 
 Row = tuple[int, int, int, bytes, bytes]  # a segment as it is stored
@@ -45,14 +44,23 @@ class Verdict:
     segments: int = 0
     entries: int = 0
     cut: int = 0  # what came up to here is no longer kept
+    lost: int = 0  # of the entries, those whose place is all that an earlier repair could keep
     problem: str = ""  # empty: everything holds
 
 
 def verify(path: Path) -> Verdict:
     """Check every segment from the cut on: its digest, its place and its meaning; and the snapshots against the log."""
-    verdict, damage = Verdict(), ""
     try:
         damage = _damage(path)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        return Verdict(problem=f"The write-ahead log cannot be read: {error}")
+    return check(path, damage)
+
+
+def check(path: Path, damage: str) -> Verdict:
+    """Verify a log of whose write-ahead log this damage is known."""
+    verdict = Verdict()
+    try:
         with contextlib.ExitStack() as stack:
             view = stack.enter_context(wal.beside(path)) if damage else path
             db = stack.enter_context(_reading(view, examined=True))
@@ -100,6 +108,7 @@ def _verify(db: sqlite3.Connection, verdict: Verdict) -> bool:
         if verdict.problem:
             return True
         for seq, entry in enumerate(_decode.decode(blob), first):
+            verdict.lost += isinstance(entry, Lost)
             if seq > base:
                 state.apply(seq, entry)
             if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
@@ -144,52 +153,13 @@ def _segment_problem(first: int, count: int, blob: bytes, expected: int, chained
     return ""
 
 
-def repair(home: Home) -> tuple[str, int, list[Path]]:
-    """Go on without what is lost of the log's end: what was wrong, the head now, and where the damaged files are kept.
-
-    Raises LogError when there is nothing wrong with the end, or too much; FolderError.
-    """
-    folder = Folder(home)
-    path = folder.log_file
-    try:
-        damage = wal.examine(path)
-        kept = _keep_aside(path) if damage else []
-        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-            head = newest(db)[0]
-            damage = damage or _lost_end(db, head)
-            if not damage:
-                raise LogError("The end of the log is whole; `confab-broker verify` checks the rest.")
-            db.execute("BEGIN")
-            db.execute("DELETE FROM snapshot WHERE seq > ?", (head,))
-            fork(db)
-            db.execute("COMMIT")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except (sqlite3.Error, OSError, TypeError) as error:
-        raise LogError(f"{path} cannot be repaired: {error}. Restore a backup.") from error
-    finally:
-        folder.close()
-    return damage, head, kept
-
-
-def _keep_aside(path: Path) -> list[Path]:
-    kept = []
-    for suffix in wal.SUFFIXES:
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            target = source.with_name(f"{source.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
-            shutil.copy2(source, target)
-            _sync(target)
-            kept.append(target)
-    return kept
-
-
-def _lost_end(db: sqlite3.Connection, head: int) -> str:
-    [known] = db.execute("SELECT coalesce(max(seq), 0) FROM snapshot").fetchone()
-    return f"The log ends at {head}, but a snapshot knows {known}: the end of it is lost." if known > head else ""
-
-
 def backup(home: Home, target: Path) -> int:
-    """Write a consistent copy of log and key to `target`; returns its head. Raises LogError and never overwrites."""
+    """Write a consistent copy of log and key to `target` and verify it; returns its head.
+
+    Raises LogError when the log is not whole; never overwrites.
+    """
+    if not (home.broker / "log.db").is_file():
+        raise LogError(f"There is no log {home.broker / 'log.db'}.")
     keys = load_or_make(home.broker / "key.json")
     if target.exists():
         raise LogError(f"{target} exists; a backup overwrites nothing.")
@@ -205,16 +175,20 @@ def backup(home: Home, target: Path) -> int:
                 copy.execute("INSERT INTO key VALUES (?, ?)", (keys.public, keys.secret))
                 copy.commit()
                 head, _ = newest(copy)
-            _sync(draft)
+            if problem := check(draft, "").problem:
+                raise LogError(f"Nothing was left at {target}, since the log is damaged. {problem} {WAY_ON}")
+            sync(draft)
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # fails when somebody was faster
             draft.rename(target)
-            _sync(target.absolute().parent)
+            sync(target.absolute().parent)
     except FileExistsError as error:
         raise LogError(f"{target} exists by now; a backup overwrites nothing.") from error
     except BlockingIOError as error:
         raise LogError(f"Another backup to {target} is being made.") from error
     except (sqlite3.Error, OSError) as error:
-        raise LogError(f"The backup to {target} failed: {error}. Nothing was left there.") from error
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        way_on = f" {WAY_ON}" if damaged else ""
+        raise LogError(f"The backup to {target} failed: {error}. Nothing was left there.{way_on}") from error
     return head
 
 
@@ -264,7 +238,7 @@ def _place(folder: Folder, source: Path) -> None:
         fork(copy)
         copy.commit()
         copy.execute("VACUUM")  # so that the secret is not left in a free page
-    _sync(draft)
+    sync(draft)
     load_or_make(folder.key_file, KeyPair(public, secret))
     draft.rename(folder.log_file)
 
@@ -311,7 +285,8 @@ def _reading(path: Path, *, examined: bool = False) -> Iterator[sqlite3.Connecti
         yield db
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have what was written to a file, or renamed in a folder, reach the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from broker import salvage, upkeep
+from broker.cli import main
 from broker.folder import Folder
 from broker.keys import load_or_make
-from broker.log import Log
+from broker.log import Log, LogError
 from messages import Gap, History, HistoryPage, Home, Join, Message, Post
 
 from .wire import Wire
@@ -87,3 +90,92 @@ def test_a_page_with_damage_in_it_is_refused_and_one_in_front_of_it_is_not(home)
     assert isinstance(page, HistoryPage)
     assert texts(page.items) == [f"text {number}" for number in range(1, 10)]
     log.close()
+
+
+# --- verify, backup, repair ------------------------------------------------------------------------------------------
+
+
+def test_verify_tells_the_way_on_and_a_backup_of_damage_fails_and_says_so(home, tmp_path, capsys):
+    alter(home, 10)
+    assert main(["verify", "--data", str(home.path)]) == 1
+    assert "`confab-broker repair` goes on with what is whole, or restore a backup." in capsys.readouterr().err
+    with pytest.raises(LogError, match=r"log is damaged\. .* not what was committed.*`confab-broker repair`"):
+        upkeep.backup(home, tmp_path / "backup")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_repair_keeps_every_sequence_and_says_which_are_lost(home, tmp_path, capsys):
+    """The state is known from behind the damage, so that only what is damaged is lost."""
+    lost = alter(home, 10, 11, 20)
+    damaged = log_of(home).read_bytes()
+    assert main(["repair", "--data", str(home.path)]) == 0
+    out = capsys.readouterr().out
+    assert f"number {lost[0]} to {lost[1]} is lost" in out
+    assert f"number {lost[2]} to {lost[2]} is lost" in out
+    [kept] = home.broker.glob("log.db.damaged-*")
+    assert kept.read_bytes() == damaged
+    verdict = upkeep.verify(log_of(home))
+    assert (verdict.problem, verdict.lost) == ("", 3)
+    upkeep.backup(home, tmp_path / "backup")
+    log = Log(log_of(home))
+    events = Wire(log).connect("bob", after=lost[0] - 2).hear((Message, Gap))
+    assert texts(events) == [f"text {number}" for number in range(9, TEXTS + 1) if number not in (10, 11, 20)]
+    assert [(gap.after, gap.until) for gap in events if isinstance(gap, Gap)] == [
+        (lost[0] - 1, lost[1]),
+        (lost[2] - 1, lost[2]),
+    ]
+    log.close()
+    assert main(["repair", "--data", str(home.path)]) == 1
+    assert "The log is whole; there is nothing to repair." in capsys.readouterr().err
+
+
+def test_the_log_ends_in_front_of_damage_that_is_in_no_snapshot(home):
+    with closing(sqlite3.connect(log_of(home))) as db:
+        db.execute("DELETE FROM snapshot")
+        db.commit()
+    [seq] = alter(home, 10)
+    repaired = salvage.repair(home)
+    assert repaired.head == seq - 1
+    assert [first for first, _ in repaired.lost] == [seq]
+    assert not upkeep.verify(log_of(home)).problem
+    log = Log(log_of(home))
+    wire = Wire(log)
+    wire.connect("alice").say(Post(100, "*", "on and on"))
+    assert log.head == seq
+    log.close()
+
+
+@pytest.mark.parametrize("page", range(1, 12))
+def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(home, page):
+    """What SQLite calls malformed too: the rows on other pages are read, and the rest is told."""
+    said = {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))}
+    content = bytearray(log_of(home).read_bytes())
+    content[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    log_of(home).write_bytes(content)
+    if not upkeep.verify(log_of(home)).problem:
+        assert {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))} == said
+        return
+    repaired = salvage.repair(home)
+    assert not upkeep.verify(log_of(home)).problem
+    kept = {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))}
+    lost = {seq for first, last in repaired.lost for seq in range(first, last + 1)}
+    assert {seq: body for seq, body in said.items() if seq not in lost and seq <= repaired.head} == kept
+    log = Log(log_of(home))
+    Wire(log).connect("alice").say(Post(100, "*", "on and on"))
+    assert log.head == repaired.head + 1
+    log.close()
+
+
+def test_repair_makes_no_log_where_there_is_none_and_none_of_nothing(home, tmp_path, capsys):
+    upkeep.backup(home, tmp_path / "backup")
+    empty = tmp_path / "empty"
+    assert main(["repair", "--data", str(empty)]) == 1
+    assert "There is no log" in capsys.readouterr().err
+    assert not empty.exists()
+    assert main(["restore", str(tmp_path / "backup"), "--data", str(empty)]) == 0
+    for nothing in (b"", b"This is no log. " * 1000):
+        log_of(home).write_bytes(nothing)
+        assert main(["repair", "--data", str(home.path)]) == 1
+        assert "estore a backup" in capsys.readouterr().err
+        assert log_of(home).read_bytes() == nothing
+        assert not list(home.broker.glob("*.part*")) + list(home.broker.glob("*.damaged-*"))

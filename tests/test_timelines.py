@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker import upkeep
+from broker import salvage, upkeep
 from broker.folder import Folder
 from broker.keys import load_or_make
 from broker.log import Log, fork
@@ -111,9 +111,10 @@ def test_a_restore_and_a_repair_begin_a_timeline_and_know_the_one_before(tmp_pat
         restored.close()
     assert len(seen) == 3, "each restore is a way of its own"
     with closing(sqlite3.connect(elsewhere.broker / "log.db")) as db:
-        db.execute("DELETE FROM segment WHERE first > 1")
+        db.execute("UPDATE segment SET at = at + 1 WHERE first > 1")
+        db.execute("DELETE FROM snapshot")
         db.commit()
-    _, head, _ = upkeep.repair(elsewhere)
+    head = salvage.repair(elsewhere).head
     repaired = Log(elsewhere.broker / "log.db")
     assert repaired.timeline not in seen
     assert set(repaired._earlier.values()) == {head}, "of the earlier ones no more is shared than is left"

@@ -139,13 +139,13 @@ def test_a_second_backup_to_the_same_file_is_refused_however_close(home, tmp_pat
     copy, draft = tmp_path / "backup", tmp_path / "backup.part"
     with upkeep._drafting(draft), pytest.raises(LogError, match="Another backup to"):
         upkeep.backup(home, copy)
-    sync = upkeep._sync
+    sync = upkeep.sync
 
     def slow(path: Path) -> None:  # somebody else is faster while the draft is written
         copy.write_text("theirs")
         sync(path)
 
-    monkeypatch.setattr(upkeep, "_sync", slow)
+    monkeypatch.setattr(upkeep, "sync", slow)
     with pytest.raises(LogError, match="overwrites nothing"):
         upkeep.backup(home, copy)
     assert copy.read_text() == "theirs"

@@ -232,4 +232,4 @@ def test_repair_keeps_the_damaged_files_and_goes_on_with_what_can_be_read(damage
     assert log.head == readable + 3
     log.close()
     assert main(["repair", "--data", str(damaged.path)]) == 1
-    assert "The end of the log is whole" in capsys.readouterr().err
+    assert "The log is whole; there is nothing to repair." in capsys.readouterr().err
