@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .core import Core
     from .state import Account, State
 
+WIDE_PREFIX = {4: 24, 6: 48}  # shorter ones are for admins to bar
 LEAST_PREFIX = {4: 8, 6: 16}  # of a network that may be barred: a slip must not bar everyone
 
 
@@ -35,11 +36,12 @@ def refusal(core: Core, account: Account | None, address: str, ticket: Ticket | 
 
     `ticket` is what `find_ticket` said of the token it came with.
     """
-    if (penalty := _barred(core, address)) is not None:
+    trusted = account is not None and account.rank >= rank("moderator")  # nobody shuts them out by an address
+    if not trusted and (penalty := _barred(core, address)) is not None:
         return _banned(penalty, "Your address is")
     if account is not None and (penalty := account.banned(core.at)) is not None:
         return _banned(penalty, "You are")
-    if account is not None and (account.known or account.id in core.here):
+    if account is not None and (account.known or _is_here(core, account)):
         return None
     if core.state.rule("locked") == "on":
         return Refusal(Code.NOT_INVITED, "This broker lets in nobody new at present. Try again later.")
@@ -51,13 +53,19 @@ def refusal(core: Core, account: Account | None, address: str, ticket: Ticket | 
     return None
 
 
+def _is_here(core: Core, account: Account) -> bool:
+    """Whether an account is in already, or was before the broker's restart; not, whom nothing but an attempt left."""
+    here = core.here.get(account.id)
+    return here is not None and (bool(here.sessions) or here.held)
+
+
 def find_ticket(state: State, token: str, at: int) -> Ticket | str:
     """The invite behind a token, or why there is none, a sentence."""
     if not token:
         return "This broker lets in only those who have an invite with a token. Ask an admin for one."
     ticket = state.by_digest.get(digest_of(token))
     if ticket is None:
-        return "This invite was used as often as it may be, or was withdrawn. Ask an admin for another."
+        return "This invite is good no more: it was used as often as it may be, or withdrawn. Ask an admin for another."
     if ticket.until is not None and at >= ticket.until:
         return "This invite has expired. Ask an admin for another."
     return ticket
@@ -81,11 +89,20 @@ def read_network(text: str) -> str | None:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:  # addresses are held against it as IPv4, whatever they came as
+        network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
     if network.prefixlen < LEAST_PREFIX[network.version]:
         raise ValueError(f"{text} is too wide: at least /{LEAST_PREFIX[network.version]}, so that a slip bars few.")
     if network.is_loopback:
         raise ValueError(f"{text} is this machine itself.")
     return str(network)
+
+
+def is_wide(network: str) -> bool:
+    """Whether a network may be many people's: more than an office has."""
+    found = _network(network)
+    return found.prefixlen < WIDE_PREFIX[found.version]
 
 
 def covers(network: str, address: str) -> bool:

@@ -12,7 +12,7 @@ from messages import LEASE_SECONDS, Accepted, Code, Message, Rejected
 
 from . import effects
 from .checks import number_of
-from .entries import Announced, AnyEntry, Posted, Released
+from .entries import Announced, AnyEntry, Deed, Posted, Released
 from .log import Segment
 from .sessions import Peer, Session
 
@@ -41,8 +41,11 @@ def apply(core: Core, segment: Segment, origins: list[Peer | None], now: float) 
             index += count
             continue
         took = core.state.apply(seq, entry)
+        first = isinstance(entry, Deed)  # whom it puts out is answered before, even if that is who asked
+        if peer is not None and first:
+            core.decided(peer, seq, took, now)
         effects.applied(core, entry, took, now)
-        if peer is not None:
+        if peer is not None and not first:
             core.decided(peer, seq, took, now)
         index += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from messages import HISTORY_PAGE, Audit, AuditPage, Deed, key_text
 
@@ -13,15 +13,15 @@ from .recall import LOOKED_AT, before_or_head, candidates
 from .state import State
 
 
-def audit(log: Log, index: Index, state: State, command: Audit) -> AuditPage:
-    """The newest deeds in front of `before`, oldest first. Raises LogError."""
+def audit(log: Log, index: Index, state: State, command: Audit, may_know: Callable[[entries.Deed], bool]) -> AuditPage:
+    """The newest deeds in front of `before` that somebody may know of, oldest first. Raises LogError."""
     before = before_or_head(log, command.before)
     steps = candidates(log, index, before, index.deeds(before), 0, lambda entry: isinstance(entry, entries.Deed))
     found: list[Deed] = []
     looked_at = 0
     for seq, cost, item in steps:
         looked_at += cost
-        if item is not None and isinstance(item[2], entries.Deed):
+        if item is not None and isinstance(item[2], entries.Deed) and may_know(item[2]):
             found.append(deed(state, seq, item[1], item[2]))
         if len(found) >= min(command.limit, HISTORY_PAGE) or looked_at >= LOOKED_AT:
             return AuditPage(command.number, found[::-1], seq if seq > log.cut + 1 else None)
@@ -40,13 +40,13 @@ def deed(state: State, seq: int, at: int, entry: entries.Deed) -> Deed:
         case entries.Invited(role=role, uses=uses):
             told.detail = f"{uses} × {role}"
         case entries.Ruled(name=name, value=value):
-            told.detail = f"{name} {value}"
-        case entries.Opened(account=account):
-            told.detail = state.accounts[account].last_nick
+            told.detail = f"{name}: {value}"
+        case entries.Opened(account=account, let=let):
+            told.detail = f"{'to' if let else 'no more to'} {state.accounts[account].last_nick}"
         case entries.Transferred(key=key):
             told.detail = key_text(key)
         case entries.Removed(sender=sender):
-            told.detail = f"by {sender}"
+            told.detail = f"of {sender}"
     return told
 
 

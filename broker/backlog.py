@@ -14,6 +14,7 @@ from messages import AnyCommand, Malformed, encode_commands
 from .sessions import Peer
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0  # seconds between two knocks at a connection that takes nothing
+MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done
 COMMAND_BYTES = 128  # what a command weighs in memory besides its text
 
 
@@ -46,12 +47,14 @@ class Backlog:
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
-    def keep(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
-        """Keep commands for later, behind those that wait already."""
+    def keep(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> bool:
+        """Keep commands for later, behind those that wait already; whether that makes it too much to wait for."""
+        before = peer.waiting_bytes
         for command in commands:
             weight = _weight(command)
             peer.waiting.append((command, weight))
             peer.waiting_bytes += weight
+        return before <= MAX_WAITING < peer.waiting_bytes
 
     def waiting(self, peer: Peer) -> Iterator[AnyCommand | Malformed]:
         """Take what waits, one after the other; what is not taken goes on waiting."""

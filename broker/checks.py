@@ -79,7 +79,7 @@ def may_know(core: Core, who: Actor, room: Room) -> bool:
 
 def may_enter(core: Core, who: Actor, room: Room) -> bool:
     """Whether somebody may enter a room: a private one those who were let in, its owner, and admins."""
-    return may_know(core, who, room) or who.id in room.opened or who.id == room.owner
+    return may_know(core, who, room) or (who.account is not None and room.lets_in(who.account))
 
 
 def unrestricted(core: Core, to: int) -> bool:
@@ -93,32 +93,42 @@ def unrestricted(core: Core, to: int) -> bool:
 def may_say(core: Core, peer: Peer, number: int, to: int, *, announce: bool) -> bool:
     """Whether somebody may say something to a target; refuses otherwise."""
     who = actor(core, peer)
-    if who.account is not None and (penalty := who.account.muted(core.at)) is not None:
-        core.refuse(peer, number, Code.MUTED, muted_text(penalty, core.at))
+    if muted(core, peer, number):
         return False
     room = core.state.rooms.get(to)
     if room is not None and room.closed:
         core.refuse(peer, number, Code.NOT_ALLOWED, f"{room.name} is closed{_because(room)}.")
         return False
-    for least, what in _needed(core, room, to, announce=announce):
+    for least, what in _needed(core, who, room, to, announce=announce):
         if who.rank < rank(least):
             core.refuse(peer, number, Code.NOT_ALLOWED, f"Only who is {_article(least)} or more may {what}.")
             return False
     return True
 
 
-def _needed(core: Core, room: Room | None, to: int, *, announce: bool) -> list[tuple[str, str]]:
+def _needed(core: Core, who: Actor, room: Room | None, to: int, *, announce: bool) -> list[tuple[str, str]]:
     """The roles that are needed to speak to a target, each with what for."""
     needed = []
-    if room is not None:
+    if room is not None and room.owner and room.owner == who.id:
+        room = None  # whose room it is may speak there
+    elif room is not None:
         needed.append((room.rule("post"), f"speak in {room.name}"))
     elif to == EVERYONE_ID and not announce:
         needed.append((core.state.rule("everyone"), "talk to everyone"))
     if announce:
-        least = room.rule("announce") if room is not None else "broker"
-        where = "" if least == "broker" or room is None else f" in {room.name}"
-        needed.append((core.state.rule("announce") if least == "broker" else least, f"announce{where}"))
+        needed.append((core.state.rule("announce"), "announce"))
+        if room is not None and room.rule("announce") != "broker":
+            needed.append((room.rule("announce"), f"announce in {room.name}"))
     return needed
+
+
+def muted(core: Core, peer: Peer, number: int) -> bool:
+    """Whether a person is muted, who is refused then."""
+    account = actor(core, peer).account
+    penalty = account.muted(core.at) if account is not None else None
+    if penalty is not None:
+        core.refuse(peer, number, Code.MUTED, muted_text(penalty, core.at))
+    return penalty is not None
 
 
 def muted_text(penalty: Penalty, at: int) -> str:

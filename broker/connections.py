@@ -17,6 +17,7 @@ from .limits import (
     HANDSHAKES_PER_SECOND,
     Buckets,
     is_local,
+    site,
 )
 from .sessions import Peer
 
@@ -52,6 +53,7 @@ class Connections:
         """
         self._open[descriptor] = None
         self._heard(descriptor)  # so that the new one stands behind all others
+        address = site(address)
         self._silent[descriptor] = Stranger(now + self._patience, address)
         if not is_local(address):
             self._strangers[address] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import EVERYONE, Code, Deleted, Moderated, Presence, Ruled
+from messages import EVERYONE, Code, Deleted, Moderated, Presence, RoomChange, Ruled, rank
 
 from . import audit, entries, leaving
 from .access import covers
@@ -38,16 +38,33 @@ def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
             core.obey_rules()
             _tell(core, deed.account, Moderated("granted", by, deed.role))
         case entries.Opened():
-            _tell(core, deed.account, Moderated("opened", by, core.state.rooms[deed.room].name))
+            _opened(core, deed)
         case entries.Removed():
             core.tell(core.audience.of(deed.to, deed.account), Deleted(deed.seq, by, deed.reason))
         case entries.Ruled():
             _ruled(core, deed)
         case entries.Transferred():
-            _changed_hands(core, deed.account, f"your nick went to another key, by {by}", "", now)
+            nick = core.state.by_key[deed.key].nick
+            text = f"Your nick {nick} belongs to another key now, by {by}. You may come back under another nick."
+            _changed_hands(core, deed.account, "gave the nick to another key", "", now, text)
             _heir(core, core.state.by_key[deed.key], by)
         case entries.Revoked():
-            _changed_hands(core, deed.account, f"your nick was taken from you by {by}", deed.reason, now)
+            why = f": {deed.reason}" if deed.reason else ""
+            text = f"Your nick is free and your role ended, by {by}{why}. You may come back as a guest."
+            _changed_hands(core, deed.account, "lost the nick", deed.reason, now, text)
+
+
+def _opened(core: Core, deed: entries.Opened) -> None:
+    room = core.state.rooms[deed.room]
+    _tell(core, deed.account, Moderated("opened" if deed.let else "expelled", deed.by, room.name))
+    here = core.here.get(deed.account)
+    if deed.let or here is None:
+        return
+    core.obey_rules()
+    core.audience.changed()
+    if here.announced:
+        those = [*core.audience.of(room.id, 0), *core.audience.sessions(deed.account)]
+        core.tell(those, RoomChange(room.name, here.nick, False))
 
 
 def _tell(core: Core, account: int, event: Moderated) -> None:
@@ -57,6 +74,8 @@ def _tell(core: Core, account: int, event: Moderated) -> None:
 def _bar(core: Core, deed: entries.Barred, now: float) -> None:
     """Put out everybody with a session from there."""
     for here in list(core.here.values()):
+        if here.account.rank >= rank("moderator"):
+            continue
         peers = [session.peer for session in here.sessions.values() if session.peer is not None]
         if any(covers(deed.network, peer.address) for peer in peers):
             put_out(core, here.account, Code.BANNED, f"banned by {deed.by}, by your address", deed.reason, now)
@@ -70,11 +89,11 @@ def _ruled(core: Core, deed: entries.Ruled) -> None:
     core.tell(members, Ruled(room.name if room else EVERYONE, deed.name, deed.value, deed.by, deed.reason))
 
 
-def _changed_hands(core: Core, account: int, what: str, why: str, now: float) -> None:
+def _changed_hands(core: Core, account: int, what: str, why: str, now: float, told: str) -> None:
     """Whose nick is another's now is put out, and may come again as a guest."""
     core.obey_rules()
     core.audience.changed()
-    put_out(core, core.state.accounts[account], Code.KICKED, what, why, now)
+    put_out(core, core.state.accounts[account], Code.KICKED, what, why, now, told)
     here = core.here.pop(account, None)
     if here is not None:
         leaving.tell_left(core, here, what)

@@ -13,7 +13,6 @@ from itertools import count
 
 from messages import (
     HELLO_SECONDS,
-    LEASE_SECONDS,
     Announcement,
     AnyCommand,
     AnyEvent,
@@ -47,8 +46,8 @@ MAX_ANSWERS = 10_000  # events kept for a connection that takes none; then it is
 LARGE_WAL = 64 * 1024 * 1024  # bytes of the write-ahead log, which are 4 MB where nobody reads for long
 PROBE_SECONDS = 1.0  # between two attempts to write a log that could not be written
 LATE_SECONDS = 5.0  # who looks this late was stopped: signs of life may be unread, so it looks again as much later
+NOTED_REFUSALS = 20  # of a connection that has no session: anybody can make them by the thousand
 LOOKUPS = 64  # what questions may cost in one tick, in units of a roster; the rest wait for the next
-MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done; then the same
 
 
 class Core:
@@ -68,6 +67,7 @@ class Core:
         self.receipts = Receipts(self.state, self.here)
         self.out = Outbound()
         self.seats = limits.Seats()
+        self.choosing: dict[Peer, str] = {}  # were refused a nick and may take their time; the address of each
         self.buckets = limits.Buckets()
         self.rate = 0.0  # commands a second that one account may say; 0: as many as it can
         self.notes: list[Note] = []  # what happened, for the broker's own log
@@ -97,10 +97,7 @@ class Core:
         self.at = at  # this tick's time for people, ms since the epoch
         self.routes: dict[str, tuple[int, str]] = {}  # where all may speak: target as typed → id and wire form
         self.obey_rules()
-        for account in self.state.by_nick.values():  # held over the restart: their clients are on their way back
-            if not account.registered:  # those may be away as long as they like
-                here = self.here[account.id] = Here(account, account.nick, at, announced=not account.quiet)
-                self.schedule(here, now + LEASE_SECONDS)
+        leaving.hold_over(self, now, at)
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -135,9 +132,7 @@ class Core:
 
     def _keep(self, peer: Peer, commands: Iterable[AnyCommand | Malformed]) -> None:
         """Keep commands for later, and no endless amount of them."""
-        before = peer.waiting_bytes
-        self.backlog.keep(peer, commands)
-        if before <= MAX_WAITING < peer.waiting_bytes:
+        if self.backlog.keep(peer, commands):
             self.note("refused", who=self.name_of(peer), why="it sends more than it waits for")
             self.cut.append(peer)
 
@@ -194,7 +189,9 @@ class Core:
     def refuse(self, peer: Peer, number: int, code: Code, text: str) -> None:
         """Refuse one command; nothing else of its batch is touched."""
         self.answer(peer, Rejected(number, code, text))
-        self.note("refused", who=self.name_of(peer), why=text, code=str(code))
+        peer.refused += peer.session is None
+        if peer.refused <= NOTED_REFUSALS:
+            self.note("refused", who=self.name_of(peer), why=text, code=str(code))
 
     def tell(self, audience: Iterable[Session], event: AnyEvent, but: Session | None = None) -> None:
         """Send an event that is not in the log; sessions fed from the log get it with their answers."""
@@ -389,6 +386,7 @@ class Core:
             return
         peer.gone = True
         peer.answers.clear()
+        self.choosing.pop(peer, None)
         self.backlog.forget(peer)
         if peer.session is not None:
             leaving.detach(self, peer.session, now)
@@ -396,5 +394,6 @@ class Core:
     def dismiss(self, peer: Peer, code: Code, text: str, now: float) -> None:
         """Tell a connection that it is over; it is cut if it stays all the same."""
         self.answer(peer, Dismissed(code, text))
+        self.choosing.pop(peer, None)
         peer.gone = True
         self.schedule(peer, now + leaving.FAREWELL_SECONDS)

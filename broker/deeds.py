@@ -16,6 +16,7 @@ from .entries import (
     AnyDeed,
     Banned,
     Barred,
+    Downed,
     Granted,
     Invited,
     Kicked,
@@ -43,15 +44,17 @@ def apply(state: State, seq: int, deed: AnyDeed) -> bool:
         case Granted():
             account = accounts[deed.account]
             took = account.role != deed.role
-            account.role, account.admitted = deed.role, True
+            state.rank_up(account, deed.role, seq)
+            if account.rank < rank("admin"):
+                _withdraw_invites(state, account.id)
             return took
         case Admitted():
-            account = state.account(seq, deed.key)
-            account.role, account.admitted = deed.role, True
-        case Kicked():
+            state.rank_up(state.account(seq, deed.key), deed.role, seq)
+        case Kicked() | Downed():
             return True
         case Banned():
             accounts[deed.account].ban = states.Penalty(deed.by, deed.reason, deed.until)
+            _withdraw_invites(state, deed.account)
         case Unbanned():
             took, accounts[deed.account].ban = accounts[deed.account].ban is not None, None
             return took
@@ -67,12 +70,9 @@ def apply(state: State, seq: int, deed: AnyDeed) -> bool:
         case Removed():
             state.removed.add(deed.seq)
         case Opened():
-            room = state.rooms[deed.room]
-            if deed.account in room.opened:
-                return False
-            room.opened = [*room.opened, deed.account]
+            return _open(state, deed)
         case Invited():
-            state.open_ticket(states.Ticket(seq, deed.digest, deed.role, deed.uses, deed.until, deed.by))
+            state.open_ticket(states.Ticket(seq, deed.digest, deed.role, deed.uses, deed.until, deed.by, deed.actor))
         case Uninvited():
             ticket = state.tickets.get(deed.invite)
             if ticket is None:
@@ -100,8 +100,23 @@ def _redeem(state: State, seq: int, deed: Redeemed) -> bool:
     account = state.account(seq, deed.key)
     account.admitted = True
     if rank(ticket.role) > account.rank:
-        account.role = ticket.role
+        state.rank_up(account, ticket.role, seq)
     return True
+
+
+def _withdraw_invites(state: State, maker: int) -> None:
+    """What somebody promised who has the right no more holds no more."""
+    for ticket in [ticket for ticket in state.tickets.values() if ticket.maker == maker]:
+        state.close_ticket(ticket)
+
+
+def _open(state: State, deed: Opened) -> bool:
+    """Let an account into a private room, or put it out of it."""
+    room, account = state.rooms[deed.room], state.accounts[deed.account]
+    was = account.id in room.opened
+    room.opened = [each for each in room.opened if each != account.id] + [account.id] * deed.let
+    left = not deed.let and state.leave(account, room.id)
+    return was != deed.let or left
 
 
 def _rule(state: State, deed: Ruled) -> None:
@@ -109,15 +124,21 @@ def _rule(state: State, deed: Ruled) -> None:
         state.rules[deed.name] = deed.value
         return
     room = state.rooms[deed.room]
+    was_private = room.private
     room.rules = {**room.rules, deed.name: deed.value}
+    if room.private and not was_private:  # who is in it may come back
+        room.opened = sorted(state.members[room.id])
 
 
 def _transfer(state: State, seq: int, deed: Transferred) -> bool:
-    """The heir has nick, rooms and role from here on; what was said before stays the former key's to read."""
+    """The heir has nick, rooms, role and penalties from here on; what was said before is the former key's to read."""
     former, heir = state.accounts[deed.account], state.account(seq, deed.key)
-    if not former.nick or heir is former:
+    if not former.nick or heir is former or heir.registered:
         return False
     nick, role, rooms = former.nick, former.role, list(former.rooms)
+    doors = [room for room in state.rooms.values() if former.id in room.opened]
+    owned = [room for room in state.rooms.values() if room.owner == former.id]
+    heir.ban, heir.mute = former.ban or heir.ban, former.mute or heir.mute
     _strip(state, former.id)
     state.name(heir, nick)
     heir.registered = heir.admitted = True
@@ -128,12 +149,24 @@ def _transfer(state: State, seq: int, deed: Transferred) -> bool:
         if room not in heir.rooms:
             heir.rooms[room] = seq
             state.members[room].add(heir.id)
+    for open_room in doors:
+        open_room.opened = [*open_room.opened, heir.id]
+    for own_room in owned:
+        own_room.owner = heir.id
+    state.owned[heir.id] += len(owned)
     return True
 
 
 def _strip(state: State, whose: int) -> None:
+    """Take all from an account that its nick, its role and its rooms gave it; a mute and a ban stay."""
     account = state.accounts[whose]
     state.name(account, "")
     state.leave_all(account)
     account.registered = account.admitted = False
     account.role = "guest"
+    _withdraw_invites(state, whose)
+    for room in state.rooms.values():
+        room.opened = [each for each in room.opened if each != whose]
+        if room.owner == whose:
+            room.owner = 0
+    state.owned[whose] = 0

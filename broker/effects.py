@@ -22,6 +22,7 @@ from messages import (
     Rename,
     RoomChange,
     Transfer,
+    check_room,
 )
 
 from . import consequences, greeting, leaving, rulings
@@ -63,13 +64,23 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
         case Rename() if not took:
             core.refuse(peer, command.number, Code.NICK_TAKEN, f"The nick {command.nick} is taken.")
         case Join() if not took:
-            core.refuse(peer, command.number, Code.NOT_ALLOWED, f"{command.room} was closed just now.")
+            _entered_already(core, peer, command)
         case Transfer() if not took:
             core.refuse(peer, command.number, Code.NOT_ALLOWED, "There is nothing to transfer to that key.")
         case Invite():
             rulings.invited(core, peer, command, seq)
         case _:
             core.answer(peer, Accepted(number_of(command), seq))
+
+
+def _entered_already(core: Core, peer: Peer, command: Join) -> None:
+    """A join changed nothing: another device was first, or somebody closed the door."""
+    account = core.state.by_key[peer.key]
+    room = core.state.by_room.get(check_room(command.room))
+    if room is not None and room.id in account.rooms:
+        core.answer(peer, Accepted(command.number, account.rooms[room.id]))
+    else:
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, f"{command.room} was closed just now.")
 
 
 def announcement(core: Core, seq: int, at: int, entry: Announced) -> Announcement:

@@ -241,10 +241,18 @@ class Ruled(Deed, tag="ruled"):
 
 
 class Opened(Deed, tag="opened"):
-    """An account may enter a private room."""
+    """An account may enter a private room, or may no longer and is put out of it."""
 
     account: int
     room: int
+    let: bool = True
+
+
+class Downed(Deed, tag="downed"):
+    """The broker is taken down."""
+
+    seconds: float
+    reason: str
 
 
 class Invited(Deed, tag="invited"):
@@ -285,6 +293,7 @@ AnyDeed: TypeAlias = (
     | Revoked
     | Ruled
     | Opened
+    | Downed
     | Invited
     | Uninvited
     | Redeemed

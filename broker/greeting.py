@@ -28,12 +28,14 @@ from . import access, leaving
 from .access import Refusal
 from .entries import AnyEntry, Installed, Joined, Named, Redeemed
 from .limits import (
+    CHOOSING_PER_ADDRESS,
     DEVICES_PER_ACCOUNT,
     NEWCOMERS_AT_ONCE,
     NEWCOMERS_PER_SECOND,
     SESSIONS_PER_ACCOUNT,
     SESSIONS_PER_ADDRESS,
     is_local,
+    site,
 )
 from .naming import allowed_nick
 from .sessions import Here, Session
@@ -75,6 +77,9 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     entries: list[AnyEntry] = []
     if better := access.worth(account, ticket):
         entries.append(Redeemed(account.nick if account and account.nick else command.nick, 0, peer.key, better.id))
+    if account is not None and not account.nick and account.muted(core.at) and fold(command.nick) != account.last_nick:
+        core.refuse(peer, 0, Code.NICK_INVALID, f"You are muted, and known here as {account.last_nick}. Come as that.")
+        return
     if account is None or not account.nick:
         if peer.key in core.arriving:  # another device of this account has just asked for a nick; one counts for both
             core.backlog.postpone(peer, command)
@@ -82,7 +87,7 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         try:
             nick = allowed_nick(core, command.nick)
         except InvalidName as error:
-            peer.greet_by = now + CHOICE_SECONDS
+            _let_choose(core, peer, now)
             core.refuse(peer, 0, Code.NICK_INVALID, str(error))
             return
         if fold(nick) in core.state.by_nick:
@@ -113,7 +118,7 @@ def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes, now
     if account is not None and device is None and core.state.installed[account.id] >= DEVICES_PER_ACCOUNT:
         return f"{DEVICES_PER_ACCOUNT:,} devices have used your key, and more are not possible. Take one of them again."
     if account is None and not is_local(peer.address):
-        whose = ("newcomers", peer.address)
+        whose = ("newcomers", site(peer.address))
         if not core.buckets.take(whose, 1, NEWCOMERS_PER_SECOND, NEWCOMERS_AT_ONCE, now):
             return "Too many have come from your address for the first time. Come again in some seconds."
     if core.seats.at(peer.address) >= SESSIONS_PER_ADDRESS:
@@ -123,8 +128,19 @@ def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes, now
 
 def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:
     """Say that a nick belongs to someone else, and give the person time to think of another."""
-    peer.greet_by = now + CHOICE_SECONDS
+    _let_choose(core, peer, now)
     core.refuse(peer, 0, Code.NICK_TAKEN, f"The nick {nick} is taken; choose another.")
+
+
+def _let_choose(core: Core, peer: Peer, now: float) -> None:
+    """Give a connection minutes instead of seconds, once, and not too many from one address."""
+    where = site(peer.address)
+    if peer in core.choosing:
+        return
+    if not is_local(where) and list(core.choosing.values()).count(where) >= CHOOSING_PER_ADDRESS:
+        return
+    core.choosing[peer] = where
+    peer.greet_by = now + CHOICE_SECONDS
 
 
 def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
@@ -179,6 +195,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
         number=max(device.last_number, before.number if before else core.spoken.get(device.id, 0)),
     )
     peer.session = session
+    core.choosing.pop(peer, None)
     core.seats.take(session)
     core.audience.changed()
     core.answer(

@@ -144,6 +144,7 @@ class Index:
         with _transaction(db):
             db.execute(f"DROP TABLE said_{part}")
             db.execute(f"DROP TABLE words_{part}")
+            db.execute(f"DROP TABLE deeds_{part}")
         del self._parts[0]
 
     def _fold(self, db: sqlite3.Connection) -> None:

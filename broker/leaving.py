@@ -66,6 +66,14 @@ def end(core: Core, session: Session, reason: str) -> None:
         tell_left(core, here, reason)
 
 
+def hold_over(core: Core, now: float, at: int) -> None:
+    """At the start: keep the nicks that guests held, whose clients are on their way back, for a lease."""
+    for account in core.state.by_nick.values():
+        if not account.registered:  # those may be away as long as they like
+            here = core.here[account.id] = Here(account, account.nick, at, held=True, announced=not account.quiet)
+            core.schedule(here, now + LEASE_SECONDS)
+
+
 def left(core: Core, here: Here, reason: str) -> None:
     """The tick is at its end and a person had no session left: unless somebody came in, a guest's nick is released."""
     if core.here.get(here.account.id) is not here:

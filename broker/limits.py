@@ -6,6 +6,7 @@ when to come again, and costs nobody else anything.
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,14 @@ DEVICES_PER_ACCOUNT = 2_000  # each is kept for good, with some 200 bytes; a pro
 SESSIONS_PER_ACCOUNT = 200  # a build farm's scripts under one key; each session has some 45 KB
 SESSIONS_PER_ADDRESS = 2_000  # a large office behind one address; this machine's own are not counted
 ROOMS_PER_ACCOUNT = 200  # each is looked at whenever the account comes, goes, or is fed
+ROOMS_OWNED = 100  # of one account that made them; they are kept for good
 ROOMS = 20_000  # rooms are kept for good, some 300 bytes each
 OPENED = 2_000  # people let into one private room; each look at its door walks through them
 REMOVED = 200_000  # deleted messages that are still kept: some 60 bytes each, in memory and in each snapshot
 BARRED = 1_000  # addresses and ranges: each newcomer is held against all of them
 TICKETS = 10_000  # invites that are still good, some 200 bytes each
 
+CHOOSING_PER_ADDRESS = 100  # connections that were refused a nick and have minutes for another; others have seconds
 CONNECTIONS_UNMET = 8_192  # that said nothing yet: beyond it the oldest is cut; a crowd that comes back has fewer
 CONNECTIONS_UNMET_PER_ADDRESS = 1_024  # beyond it the newest is cut; this machine's own are not counted
 HANDSHAKES_PER_SECOND = 100.0  # of one address: a handshake costs a millisecond and more of one core
@@ -40,6 +43,17 @@ HANDSHAKES_AT_ONCE = 4_096.0  # a crowd that comes back from behind one address
 
 _FORGET = 10_000  # buckets; beyond so many those that are full again are forgotten
 _UNLIMITED = (Ping, Mark, Feed, Bye)  # carry no number to refuse, and are cheap
+
+
+def site(address: str) -> str:
+    """What counts as one address: of IPv6 the first 64 bits, which one machine has by itself."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4 or found.ipv4_mapped is not None:
+        return address.removeprefix("::ffff:")
+    return str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def is_local(address: str) -> bool:
@@ -55,19 +69,20 @@ class Seats:
 
     def at(self, address: str) -> int:
         """So many; none at this machine."""
-        return self._taken[address]
+        return self._taken[site(address)]
 
     def take(self, session: Session) -> None:
         """A session is connected."""
         if session.peer is not None and not is_local(session.peer.address):
-            self._taken[session.peer.address] += 1
+            self._taken[site(session.peer.address)] += 1
 
     def leave(self, session: Session) -> None:
         """It is no longer."""
         if session.peer is not None and not is_local(session.peer.address):
-            self._taken[session.peer.address] -= 1
-            if not self._taken[session.peer.address]:
-                del self._taken[session.peer.address]
+            where = site(session.peer.address)
+            self._taken[where] -= 1
+            if not self._taken[where]:
+                del self._taken[where]
 
 
 class Buckets:
@@ -94,23 +109,30 @@ def pace(
 ) -> list[AnyCommand | Malformed]:
     """Those commands of a frame that the account's rate allows; the others are refused, and told when to come again.
 
-    Once something was refused all is, for as long as was told: so who repeats it in order keeps the order.
+    Once something was refused, all behind it is too, until its number comes again, and not before then. So whatever was
+    under way meanwhile does not overtake it.
     """
-    allowed = 0
-    if session.held_until <= now:
+    allowed = len(commands)
+    numbers = [number_of(command) for command in commands if not isinstance(command, _UNLIMITED)]
+    if not numbers:
+        return commands
+    if session.held_from and (now < session.held_until or numbers[0] > session.held_from):
+        allowed = 0
+    else:
+        session.held_from = 0
         account = session.here.account.id
         allowed = int(core.buckets.take(account, len(commands), core.rate, core.rate * BURST_SECONDS, now))
-    if allowed == len(commands):
+    rest = [command for command in commands[allowed:] if not isinstance(command, _UNLIMITED)]
+    if not rest:
         return commands
-    rest = commands[allowed:]
+    session.held_from = session.held_from or number_of(rest[0])
     again = min(max(PAUSE_SECONDS[0], len(rest) / core.rate, session.held_until - now), PAUSE_SECONDS[1])
     session.held_until = now + again
     text = f"You are faster than this broker allows ({core.rate:g} commands a second); again in {again:.0f} s."
     for command in rest:
-        if not isinstance(command, _UNLIMITED):
-            core.answer(peer, Rejected(number_of(command), Code.TOO_FAST, text, again))
+        core.answer(peer, Rejected(number_of(command), Code.TOO_FAST, text, again))
     core.note("refused", who=core.name_of(peer), why=text, code=str(Code.TOO_FAST))
-    return commands[:allowed] + [command for command in rest if isinstance(command, _UNLIMITED)]
+    return commands[:allowed] + [command for command in commands[allowed:] if isinstance(command, _UNLIMITED)]
 
 
 def greeting_over(core: Core, peer: Peer, count: int, now: float) -> bool:

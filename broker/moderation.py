@@ -30,14 +30,17 @@ from messages import (
 )
 
 from . import leaving
-from .access import read_network
-from .checks import Actor, actor, short_enough
+from .access import is_wide, read_network
+from .checks import Actor, actor, may_know, short_enough
 from .entries import (
+    EVERYONE_ID,
     Admitted,
     Announced,
     AnyDeed,
+    AnyEntry,
     Banned,
     Barred,
+    Downed,
     Granted,
     Kicked,
     Muted,
@@ -51,6 +54,7 @@ from .entries import (
 )
 from .limits import BARRED, REMOVED
 from .log import LogError
+from .questions import HISTORY_COST
 
 if TYPE_CHECKING:
     from .core import Core
@@ -80,7 +84,7 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
             if isinstance(command, Ban) and network not in core.state.barred and len(core.state.barred) >= BARRED:
                 text = f"{BARRED:,} addresses are banned already; let some in again, or ban a range."
                 core.refuse(peer, command.number, Code.TOO_MANY, text)
-            elif network:
+            elif network and has_rank(core, peer, command.number, who, "admin" if is_wide(network) else "moderator"):
                 core.ask(peer, command, _barring(core, who, command, network))
         case _:
             _person(core, peer, who, command)
@@ -142,7 +146,7 @@ def _person(core: Core, peer: Peer, who: Actor, command: Moderating) -> None:
 def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) -> Account | None:
     """The account that is meant, or None, refused."""
     if isinstance(command, (Transfer, Revoke)):
-        if not name and who.account is not None:
+        if who.account is not None and fold(name) in ("", fold(who.account.nick)):
             return who.account
         if not has_rank(core, peer, command.number, who, "admin"):
             return None
@@ -160,6 +164,9 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
 def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Account) -> AnyDeed | None:
     """The entry that says what was done to an account; None: it was refused."""
     by = who.name, who.id
+    if _changes_nothing(command, account):
+        core.answer(peer, Done(command.number))
+        return None
     match command:
         case Kick():
             return Kicked(*by, account.id, command.reason)
@@ -178,6 +185,13 @@ def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Acco
         case Transfer():
             return _transfer(core, peer, who, command, account)
     return None
+
+
+def _changes_nothing(command: Moderating, account: Account) -> bool:
+    """Whether there is nothing to lift, which need not be written down."""
+    return (isinstance(command, Unban) and account.ban is None) or (
+        isinstance(command, Unmute) and account.mute is None
+    )
 
 
 def _new_key(core: Core, name: str) -> bool:
@@ -205,11 +219,16 @@ def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Ac
     heir = core.state.by_nick.get(fold(command.key))
     try:
         key = heir.key if heir is not None else parse_key(command.key)
+        heir = core.state.by_key.get(key)
     except InvalidAddress:
         text = (
             f"{command.key[:50]} is neither a key, as `confab id show` prints it, nor the nick of somebody who is here."
         )
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, text)
+        return None
+    if heir is not None and heir.nick and (heir.registered or who.rank < rank("admin") or not who.above(heir)):
+        text = f"That key goes by {heir.nick}, and nobody is renamed so. Leave there first: /unregister, then /quit."
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         return None
     return Transferred(who.name, who.id, account.id, key)
 
@@ -219,6 +238,8 @@ def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Ac
 
 def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
     """One's own message, or as a moderator anybody's."""
+    if not core.afford(peer, command, HISTORY_COST):
+        return
     entry = None
     if core.log.cut < command.seq <= core.log.head:
         try:
@@ -228,21 +249,34 @@ def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
             return
         entry = segment.entries[command.seq - segment.first]
     mine = isinstance(entry, (Posted, Announced)) and entry.account == who.id
-    if not isinstance(entry, (Posted, Announced)) or command.seq in core.state.removed:
-        core.refuse(peer, command.number, Code.NOT_ALLOWED, f"There is no message with number {command.seq}.")
+    if not mine and not _deletable(core, who, entry):  # in the same words whatever it is, since it may be private
+        text = f"{command.seq} is no message of yours. Moderators delete those of people below them that they can read."
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
+    elif not isinstance(entry, (Posted, Announced)) or command.seq in core.state.removed:
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, f"Message {command.seq} is deleted already.")
     elif len(core.state.removed) >= REMOVED:
         core.refuse(
             peer, command.number, Code.TOO_MANY, f"{REMOVED:,} messages are deleted already, and no more can be."
         )
-    elif mine or has_rank(core, peer, command.number, who, "moderator"):
+    else:
         removed = Removed(who.name, who.id, command.seq, command.reason, entry.sender, entry.account, entry.to)
         core.ask(peer, command, removed)
+
+
+def _deletable(core: Core, who: Actor, entry: AnyEntry | None) -> bool:
+    """Whether a moderator may delete a message: of somebody below, to everyone or in a room that one knows of."""
+    if who.rank < rank("moderator") or not isinstance(entry, (Posted, Announced)):
+        return False
+    room = core.state.rooms.get(entry.to)
+    open_here = entry.to == EVERYONE_ID or (room is not None and may_know(core, who, room))
+    return open_here and core.state.accounts[entry.account].rank < who.rank
 
 
 def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
     seconds = command.seconds if math.isfinite(command.seconds) else 0.0
     closing = Closing(core.name_of(peer), seconds, command.reason)
     core.closing = (now + seconds, closing)
+    core.propose(Downed(closing.by, actor(core, peer).id, seconds, command.reason))  # for the trail alone
     core.tell(core.audience.everyone(), closing)
     core.note("closing", by=closing.by, seconds=seconds, reason=command.reason)
     core.answer(peer, Done(command.number))
@@ -251,14 +285,14 @@ def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
 # --- what follows ----------------------------------------------------------------------------------------------------
 
 
-def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float) -> None:
-    """End all sessions of an account and say why; that frees a guest's nick."""
+def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: float, told: str = "") -> None:
+    """End all sessions of an account and say why, to itself in the words `told`; that frees a guest's nick."""
     text = f"{what}: {why}" if why else what
     here = core.here.get(account.id)
     if here is None:
         return
     for session in list(here.sessions.values()):
         if session.peer is not None:
-            core.dismiss(session.peer, code, f"You were {text}", now)
+            core.dismiss(session.peer, code, told or f"You were {text}", now)
         leaving.end(core, session, text)
     core.leave(here, text)

@@ -19,12 +19,14 @@ from messages import (
     Address,
     Audit,
     AuditPage,
+    Deed,
     Grant,
     Home,
     Invite,
     Invited,
     InviteList,
     Invites,
+    MessageError,
     Rule,
     RuleList,
     Rules,
@@ -35,7 +37,7 @@ from messages import (
 if TYPE_CHECKING:
     from messages import AnyCommand, AnyEvent
 
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def add_commands(commands: Any, add_data: Callable[[argparse.ArgumentParser], None]) -> None:
@@ -48,7 +50,7 @@ def add_commands(commands: Any, add_data: Callable[[argparse.ArgumentParser], No
     invite = commands.add_parser("invite", help="make an invite that lets so many people in, list them, withdraw one")
     invite.add_argument("action", choices=("create", "list", "revoke"))
     invite.add_argument("number", nargs="?", type=int, help="which to revoke, as list shows it")
-    invite.add_argument("--uses", type=int, default=1, metavar="N", help="how many keys may come in with it (1)")
+    invite.add_argument("--uses", type=_uses, default=1, metavar="N", help="how many keys may come in with it (1)")
     invite.add_argument("--expires", type=seconds, metavar="TIME", help="until when: 30m, 24h, 7d (default: no end)")
     invite.add_argument("--role", choices=ROLES, default="member", help="what those become who come with it (member)")
     audit = commands.add_parser("audit", help="what those with a role did, the latest last")
@@ -59,9 +61,19 @@ def add_commands(commands: Any, add_data: Callable[[argparse.ArgumentParser], No
         add_data(command)
 
 
+class UsageError(MessageError):
+    """Arguments that make no sense; the text is a sentence."""
+
+
+def _uses(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to a million")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """A stretch of time, as in 30m, 24h or 7d, in seconds; raises ArgumentTypeError."""
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text.lower())
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text.lower())
     if not found or not int(found[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no stretch of time; say it as in 30m, 24h or 7d")
     return float(int(found[1]) * _UNITS[found[2]])
@@ -109,18 +121,27 @@ def _invite(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace
             found = ask(Invites(1))
             if isinstance(found, InviteList):
                 for one in found.invites:
-                    end = "no end" if one.until is None else _clock(one.until)
+                    over = one.until is not None and one.until <= time.time() * 1000
+                    end = "no end" if one.until is None else f"{'expired' if over else 'until'} {_clock(one.until)}"
                     print(f"{one.invite:<8} {one.left} × {one.role}  {end}  by {harmless(one.by)}")
         case _:
-            ask(Uninvite(1, arguments.number or 0))
+            if arguments.number is None:
+                raise UsageError("Which invite? `confab-broker invite list` shows their numbers.")
+            ask(Uninvite(1, arguments.number))
             print(f"Invite {arguments.number} lets nobody in any more.")
 
 
 def _audit(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace) -> None:
-    page = ask(Audit(1, max(1, arguments.limit), arguments.before))
-    if not isinstance(page, AuditPage):
-        return
-    for deed in page.deeds:
+    deeds: list[Deed] = []
+    before = arguments.before
+    while len(deeds) < max(1, arguments.limit):  # the broker looks at only so much for one page
+        page = ask(Audit(1, max(1, arguments.limit) - len(deeds), before))
+        if not isinstance(page, AuditPage):
+            return
+        deeds, before = page.deeds + deeds, page.before
+        if before is None:
+            break
+    for deed in deeds:
         if arguments.json:
             fields = ("seq", "at", "what", "by", "whom", "detail", "reason", "until")
             print(json.dumps({name: getattr(deed, name) for name in fields}))

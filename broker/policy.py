@@ -1,6 +1,6 @@
 """The rules that can be set, for the broker and for each room: their names, what they may be, and what they are unset.
 
-Data and look-ups; who may set them stands in `moderation`, what they do where they are obeyed. Values are kept, and
+Data and look-ups; how they are set stands in `rulings`, what they do where they are obeyed. Values are kept, and
 travel, as text.
 """
 
@@ -34,7 +34,7 @@ def _one_of(*values: str) -> Callable[[str], str]:
 def _rate(text: str) -> str:
     if text.lower() == "off":
         return "off"
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_RATE):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_RATE):
         raise ValueError(f"It may be off, or a number of commands a second up to {MOST_RATE:,}.")
     return str(int(text))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import SEARCH_WORDS, Audit, Code, Done, History, Rooms, Search, Track, Who
+from messages import NICK_LENGTH, SEARCH_WORDS, Audit, Code, Done, History, Rooms, Search, Track, Who
 
 from . import audit, recall, roster
-from .checks import actor, find_target
-from .entries import Announced, AnyEntry, Posted
+from .checks import actor, find_target, may_know
+from .entries import Announced, AnyEntry, Deed, Opened, Posted, Ruled
 from .index import pair, words_of
 from .log import LogError
 from .receipts import Watch
@@ -61,6 +61,9 @@ def _history(core: Core, peer: Peer, session: Session, command: History) -> None
 
 def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
     account = session.here.account
+    if len(command.sender) > NICK_LENGTH:
+        core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"Nobody is called {command.sender[:NICK_LENGTH]}…")
+        return
     words = set(words_of(command.words))
     if not words:
         core.refuse(peer, command.number, Code.EMPTY, "There is no word to search for.")
@@ -84,11 +87,17 @@ def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
 
 
 def audited(core: Core, peer: Peer, command: Audit) -> None:
-    """Say what those with a role did; who asks was looked at before."""
+    """Say what those with a role did, but in rooms one may not know of; who asks was looked at before."""
+    who, rooms = actor(core, peer), core.state.rooms
+
+    def may_see(deed: Deed) -> bool:
+        room = rooms.get(deed.room) if isinstance(deed, (Ruled, Opened)) else None
+        return room is None or may_know(core, who, room)
+
     if not core.afford(peer, command, HISTORY_COST):
         return
     try:
-        core.answer(peer, audit.audit(core.log, core.index, core.state, command))
+        core.answer(peer, audit.audit(core.log, core.index, core.state, command, may_see))
     except LogError as error:
         core.refuse(peer, command.number, Code.NOT_READ, str(error))
 

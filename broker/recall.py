@@ -55,6 +55,7 @@ def search(
     In a conversation that is named by `to` is found what its history shows: whoever asks may read there.
     """
     words = set(words_of(command.words))
+    command.sender = fold(command.sender)
     before = before_or_head(log, command.before)
     indexed = index.matching(words, min(before, index.watermark + 1))
     walk = WORD_COST * len(words)
@@ -82,7 +83,7 @@ def _fits(account: Account, command: Search, to: Conversation | None, item: Foun
     _, at, entry = item
     if not isinstance(entry, SAID):
         return False
-    if command.sender and fold(entry.sender) != fold(command.sender):
+    if command.sender and fold(entry.sender) != command.sender:
         return False
     if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
         return False

@@ -64,9 +64,9 @@ from messages import (
 )
 
 from . import feeding, greeting, leaving, moderation, questions, rulings
-from .checks import actor, find_target, may_enter, may_say, muted_text, number_of, short_enough, unrestricted
+from .checks import actor, find_target, may_enter, may_say, muted, number_of, short_enough, unrestricted
 from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
-from .limits import ROOMS, ROOMS_PER_ACCOUNT
+from .limits import ROOMS, ROOMS_OWNED, ROOMS_PER_ACCOUNT
 from .log import LogError
 from .naming import allowed_nick, allowed_room
 
@@ -123,6 +123,9 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             _join(core, peer, session, command)
         case Leave():
             _leave(core, peer, session, command)
+        case Register() if not (session.here.account.known or core.state.open_to_all):
+            text = "This broker lets in nobody new at present, so nobody can register who is not known."
+            core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         case Register() | Unregister():
             core.ask(peer, command, Registered(session.here.account.id, isinstance(command, Register)))
         case Rename():
@@ -272,7 +275,7 @@ def _feed(core: Core, session: Session, command: Feed) -> None:
 
 
 def _away(core: Core, peer: Peer, session: Session, command: Away) -> None:
-    if not short_enough(core, peer, command.number, command.text) or _mute(core, peer, session, command.number):
+    if not short_enough(core, peer, command.number, command.text) or muted(core, peer, command.number):
         return
     here = session.here
     here.away = command.text
@@ -304,6 +307,10 @@ def _not_entered(core: Core, peer: Peer, room: Room | None, name: str) -> tuple[
     if who.account is not None and len(who.account.rooms) >= ROOMS_PER_ACCOUNT:
         return Code.TOO_MANY, f"You are in {ROOMS_PER_ACCOUNT} rooms, and more are not possible. Leave some first."
     if room is None:
+        if who.account is not None and who.account.muted(core.at) is not None:
+            return Code.MUTED, f"There is no room {name}, and who is muted makes none."
+        if state.owned[who.id] >= ROOMS_OWNED:
+            return Code.TOO_MANY, f"You have made {ROOMS_OWNED} rooms, and more are not possible."
         if who.rank < rank(state.rule("rooms")):
             return (
                 Code.NOT_ALLOWED,
@@ -316,14 +323,6 @@ def _not_entered(core: Core, peer: Peer, room: Room | None, name: str) -> tuple[
     elif room.closed:
         return Code.NOT_ALLOWED, f"{name} is closed{'' if room.closed == 'on' else f': {room.closed}'}."
     return None
-
-
-def _mute(core: Core, peer: Peer, session: Session, number: int) -> bool:
-    """Whether a person is muted, who is refused then."""
-    penalty = session.here.account.muted(core.at)
-    if penalty is not None:
-        core.refuse(peer, number, Code.MUTED, muted_text(penalty, core.at))
-    return penalty is not None
 
 
 def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
@@ -339,7 +338,7 @@ def _leave(core: Core, peer: Peer, session: Session, command: Leave) -> None:
 
 def _rename(core: Core, peer: Peer, session: Session, command: Rename) -> None:
     account = session.here.account
-    if _mute(core, peer, session, command.number):
+    if muted(core, peer, command.number):
         return
     try:
         nick = allowed_nick(core, command.nick, has=account.nick)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from messages import (
     EVERYONE,
+    NICK_LENGTH,
     Admit,
     Code,
     Invite,
@@ -27,7 +29,7 @@ from messages import (
 )
 
 from . import access, entries
-from .checks import Actor, actor, may_know, short_enough
+from .checks import Actor, actor, may_know, muted, short_enough
 from .limits import OPENED, TICKETS
 from .moderation import has_rank, until
 from .policy import rules_of
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .state import Room
 
 TOKEN_BYTES = 16
+NOT_THE_OWNERS = ("closed",)  # rules of a room that its owner may not set: what a moderator closed stays closed
 
 Ruling: TypeAlias = Rule | Rules | Admit | Invite | Invites | Uninvite
 
@@ -69,13 +72,14 @@ def _rule(core: Core, peer: Peer, who: Actor, command: Rule) -> None:
     known = rules_of(command.where)
     rule = known.get(command.name)
     if rule is None:
-        text = f"There is no rule {command.name[:20]} for {command.where}; there are {', '.join(known)}."
+        where = "the broker" if room is None else room.name
+        text = f"There is no rule {command.name[:20]} for {where}; there are {', '.join(known)}."
         core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         return
-    owned = room is not None and room.owner == who.id and who.id != 0
+    owned = room is not None and room.owner == who.id and who.id != 0 and command.name not in NOT_THE_OWNERS
     if not owned and not has_rank(core, peer, command.number, who, rule.least):
         return
-    if not short_enough(core, peer, command.number, command.reason):
+    if not short_enough(core, peer, command.number, command.reason) or muted(core, peer, command.number):
         return
     try:
         value = rule.read(command.value)
@@ -107,23 +111,25 @@ def _room(core: Core, peer: Peer, who: Actor, number: int, name: str) -> Room | 
 
 
 def _admit(core: Core, peer: Peer, who: Actor, command: Admit) -> None:
-    """Let somebody into a private room: its owner and admins may."""
+    """Let somebody into a private room, or put them out of it: its owner and admins may."""
     room = _room(core, peer, who, command.number, command.room)
     if room is None:
         return
     if room.owner != who.id and not has_rank(core, peer, command.number, who, "admin"):
         return
-    try:
-        account = core.state.whom(command.who, holder_counts=True)
-    except LookupError as error:
-        core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
+    account = core.state.by_nick.get(fold(command.who))  # held now: an owner learns nothing of others who were here
+    if account is None and who.rank >= rank("admin"):
+        with suppress(LookupError):
+            account = core.state.whom(command.who, holder_counts=True)
+    if account is None:
+        core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"Nobody called {command.who[:NICK_LENGTH]} is here.")
         return
-    if len(room.opened) >= OPENED:
+    if command.let and len(room.opened) >= OPENED:
         core.refuse(
             peer, command.number, Code.TOO_MANY, f"{OPENED:,} people were let into {room.name}; no more can be."
         )
         return
-    core.ask(peer, command, entries.Opened(who.name, who.id, account.id, room.id))
+    core.ask(peer, command, entries.Opened(who.name, who.id, account.id, room.id, command.let))
 
 
 # --- invites ---------------------------------------------------------------------------------------------------------
@@ -134,6 +140,8 @@ def _invite(core: Core, peer: Peer, who: Actor, command: Invite | Invites | Unin
         case Invites():
             found = [InviteInfo(one.id, one.role, one.left, one.until, one.by) for one in core.state.tickets.values()]
             core.answer(peer, InviteList(command.number, found))
+        case Uninvite() if command.invite not in core.state.tickets:
+            core.refuse(peer, command.number, Code.NOT_ALLOWED, f"There is no invite {command.invite} that is good.")
         case Uninvite():
             core.ask(peer, command, entries.Uninvited(who.name, who.id, command.invite))
         case Invite() if rank(command.role) >= who.rank and who.rank < rank("owner"):

@@ -31,6 +31,7 @@ class Peer:
     address: str = ""  # it comes from; empty: a Unix socket
     session: Session | None = None
     unmet: int = 0  # commands that came while it had none
+    refused: int = 0  # and how many of them were
     token: str = ""  # of the invite that is being made for it
     operator: bool = False  # proved the broker's own key: may grant and take down, and is no account
     gone: bool = False  # disconnected, replaced or dismissed: its frames are not read any more
@@ -59,7 +60,8 @@ class Session:
     shown: int = 0  # the client said that it showed everything up to here
     live: bool = False  # its cursor is the head: deliveries go out with the tick
     expires: float = 0.0  # without a peer: when the lease ends, monotonic
-    held_until: float = 0.0  # it was too fast: its commands are refused before then, monotonic
+    held_from: int = 0  # it was too fast: from this number on its commands are refused, until this one comes again;
+    held_until: float = 0.0  # and not before then, monotonic
     retry_at: float = 0.0  # its part of the log cannot be read: not fed again before then, monotonic
     retries: Retries | None = None  # what repeated commands were accepted as
     runs: list[int] = field(default_factory=list)  # this tick's deliveries, as indices into the outbound runs
@@ -80,6 +82,7 @@ class Here:
     sessions: dict[int, Session] = field(default_factory=dict)  # by device id
     away: str = ""
     taken: int = 0  # how far those sessions had come that ended, scripts left aside; 0: none did
+    held: bool = False  # from before the broker's restart
     announced: bool = False  # the others were told that this person joined
     lost: bool = False  # no announced session is connected, and the others were told
     reach: Reach = field(init=False)  # of the sessions that ended, in this life and earlier ones

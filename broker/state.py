@@ -7,11 +7,12 @@ the same entries always give the same state. What those with a role did is folde
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from messages import GENERAL, NICK_LENGTH, Role, fold, key_text, rank
+from messages import GENERAL, NICK_LENGTH, InvalidAddress, Role, fold, key_text, parse_key, rank
 
 from . import deeds
 from .entries import (
@@ -56,6 +57,7 @@ class Ticket(msgspec.Struct):
     left: int  # so many more
     until: int | None  # ms since the epoch; None: no end
     by: str
+    maker: int  # account id; 0: the operator
 
 
 class Account(msgspec.Struct):
@@ -123,6 +125,10 @@ class Room(msgspec.Struct):
         """Whether only those may enter, and know of it, who were let in."""
         return self.rules.get("private") == "on"
 
+    def lets_in(self, account: Account) -> bool:
+        """Whether an account may enter: a private room those who were let in, its owner, and admins."""
+        return not self.private or account.id in (*self.opened, self.owner) or account.rank >= rank("admin")
+
     @property
     def closed(self) -> str:
         """Why nobody may enter or speak; empty: it is open."""
@@ -159,6 +165,10 @@ class State:
         self.by_key = {account.key: account for account in self.accounts.values()}
         self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
         self.by_digest = {ticket.digest: ticket for ticket in self.tickets.values()}
+        self.went_by: dict[str, set[int]] = {}  # folded nick → ids of the accounts that ever had it
+        for account in self.accounts.values():
+            self.went_by.setdefault(fold(account.last_nick), set()).add(account.id)
+        self.owned = Counter(room.owner for room in self.rooms.values())  # rooms by account id
         self.installed = Counter(device.account for device in self.devices.values())  # devices by account id
         self.by_token = {(device.account, device.token): device for device in self.devices.values()}
         self.by_room = {room.name: room for room in self.rooms.values()}
@@ -180,6 +190,11 @@ class State:
             self.barred,
             sorted(self.removed),
         )
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether whoever has the broker's key may come in."""
+        return self.rule("access") == "open" and self.rule("locked") == "off"
 
     def rule(self, name: str) -> str:
         """What a rule of the broker is."""
@@ -258,6 +273,12 @@ class State:
         del self.tickets[ticket.id]
         self.by_digest.pop(ticket.digest, None)
 
+    def rank_up(self, account: Account, role: Role, seq: int) -> None:
+        """Give an account a role. Who has one is known, and keeps the nick: nobody else is to be taken for them."""
+        account.role, account.admitted = role, True
+        if rank(role) and not account.registered:
+            account.registered, account.taken = True, seq
+
     def account(self, seq: int, key: bytes) -> Account:
         """The account of a key, made by the entry with this sequence when the key is new."""
         account = self.by_key.get(key)
@@ -274,6 +295,7 @@ class State:
         if nick:
             account.last_nick = nick
             self.by_nick[fold(nick)] = account
+            self.went_by.setdefault(fold(nick), set()).add(account.id)
             self.lookalikes.add(nick)
 
     def leave(self, account: Account, room: int) -> bool:
@@ -313,7 +335,8 @@ class State:
             room = self.rooms[seq] = self.by_room[entry.room] = Room(seq, entry.room, owner)
             self.members[seq] = set()
             self.lookalikes.add(room.name)
-        if room.id in account.rooms or room.closed:
+            self.owned[owner] += 1
+        if room.id in account.rooms or room.closed or not room.lets_in(account):
             return False
         account.rooms[room.id] = seq
         self.members[room.id].add(account.id)
@@ -325,10 +348,11 @@ class State:
         Nicks change hands. `holder_counts`: whoever holds the nick now is meant; otherwise, and when nobody holds it,
         it must be the only key that went by it last. Raises LookupError with a sentence.
         """
-        for account in self.accounts.values():
-            if key_text(account.key) == name:
+        with suppress(InvalidAddress):  # most often it is no key
+            if (account := self.by_key.get(parse_key(name))) is not None:
                 return account
-        known = [account for account in self.accounts.values() if fold(account.last_nick) == fold(name)]
+        went = (self.accounts[each] for each in sorted(self.went_by.get(fold(name), ())) if name)
+        known = [account for account in went if fold(account.last_nick) == fold(name)]
         held = [account for account in known if account.nick]
         if not known:
             raise LookupError(f"Nobody called {name[:NICK_LENGTH]} is known here.")

@@ -234,6 +234,8 @@ class Connection:
     def _late(self) -> Exception:
         if self.session.refusal is not None:
             return self.session.refusal.with_traceback(None)
+        if self.session.outbox.paused:
+            return TimeoutError("This was faster than the broker allows. It is still on its way, and goes by itself.")
         if self.session.state is State.UP:
             return TimeoutError("The broker has not answered in time; the command may still be accepted.")
         return self._unreachable()

@@ -184,6 +184,12 @@ DUTIES = {
         add_common,
         _deed(2, "a room and a nick", lambda chat, words, _: chat.admit(words[0], words[1])),
     ),
+    "expel": Subcommand(
+        "put a person out of a private room",
+        "'#ROOM' NICK",
+        add_common,
+        _deed(2, "a room and a nick", lambda chat, words, _: chat.expel(words[0], words[1])),
+    ),
     "grant": Subcommand(
         "give a person, or a key that was never here, a role",
         "NICK|KEY ROLE",

@@ -104,6 +104,10 @@ class Moderation(ABC):
         """Let somebody into a private room of ours; as an admin into any."""
         return self._submit(Admit(1, check_room(plain(room)), plain(who)))
 
+    def expel(self, room: str, who: str) -> Receipt:
+        """Put somebody out of a private room of ours, where they may not enter again; as an admin of any."""
+        return self._submit(Admit(1, check_room(plain(room)), plain(who), False))
+
     def invite(
         self, role: Role = "member", uses: int = 1, seconds: float | None = None, timeout: float | None = 5.0
     ) -> tuple[str, int]:
@@ -120,8 +124,14 @@ class Moderation(ABC):
         return self._submit(Uninvite(1, invite))
 
     def audit(self, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> list[Deed]:
-        """Moderator: what those with a role did, the latest last."""
-        return self._ask(Audit(1, limit, before), AuditPage, timeout).deeds
+        """Moderator: what those with a role did, the latest last. `timeout` is for each page that is asked for."""
+        deeds: list[Deed] = []
+        while len(deeds) < limit:  # the broker looks at only so much for one page
+            page = self._ask(Audit(1, limit - len(deeds), before), AuditPage, timeout)
+            deeds, before = page.deeds + deeds, page.before
+            if before is None:
+                break
+        return deeds
 
     def down(self, seconds: float = 0.0, reason: str = "") -> Receipt:
         """Admin: take the broker down after `seconds`."""

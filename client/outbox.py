@@ -59,7 +59,7 @@ class Outbox:
         self._tries: dict[int, int] = {}  # texts the broker knows nothing of: how often it said so on this connection
         self._again: list[int] = []  # and which of them are to be sent again
         self.again_at = inf  # and when
-        self._paused = False  # until then nothing is launched, and then all that flies is sent again: we were too fast
+        self._refused: set[int] = set()  # numbers that came too fast: until then nothing is launched, and then these go
         self._changed: dict[Receipt, int | None] = {}  # kept texts → their number, 0 without one, None when answered
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class Outbox:
     def launch(self, now: float) -> list[Numbered]:
         """Number as many waiting commands as the window has room for, and return them and what is sent again by now."""
         waiting, flying, number = self.waiting, self.flying, self._next
-        if self._paused and now < self.again_at:
+        if self._refused and now < self.again_at:
             return []
         launched = self._sent_again() if now >= self.again_at else []
         for _ in range(min(WINDOW - len(flying), len(waiting))):
@@ -149,7 +149,7 @@ class Outbox:
             self._changed |= {receipt: 0 for receipt in again if receipt.place}
             self.waiting.extendleft(reversed([*rejoin, *again]))
         self._next = max(self._next, last_number + 1)
-        self._tries, self._again, self.again_at, self._paused = {}, [], inf, False
+        self._tries, self._again, self.again_at, self._refused = {}, [], inf, set()
         return [receipt.command for receipt in self.flying.values()]
 
     def unknown(self, number: int, why: str, now: float) -> bool:
@@ -168,16 +168,32 @@ class Outbox:
             self.answered(number, Unreachable(f"{why} So it is not known whether this was accepted."))
         return True
 
-    def pause(self, until: float) -> bool:
-        """The broker takes nothing more before then; returns whether that is news."""
-        news = not self._paused
+    @property
+    def paused(self) -> bool:
+        """Whether the broker takes nothing for a while, because we were too fast."""
+        return bool(self._refused)
+
+    def pause(self, number: int, until: float) -> bool:
+        """The broker did not take this one, and takes nothing before then; returns whether that is news."""
+        news = not self._refused
         self.again_at = until if news else max(until, self.again_at)
-        self._paused = True
+        self._refused.add(number)
         return news
 
     def _sent_again(self) -> list[Numbered]:
-        numbers = sorted(self.flying if self._paused else self._again)
-        self._again, self.again_at, self._paused = [], inf, False
+        """What the broker wants again, in order.
+
+        It takes nothing behind the first that was too fast before that one comes again, so all behind it goes too, but
+        for what must not happen twice and may not have been refused.
+        """
+        first = min(self._refused, default=inf)
+        behind = [
+            number
+            for number, receipt in self.flying.items()
+            if number >= first and (number in self._refused or not isinstance(receipt.command, UNREPEATABLE))
+        ]
+        numbers = sorted({*self._again, *behind})
+        self._again, self.again_at, self._refused = [], inf, set()
         return [self.flying[number].command for number in numbers if number in self.flying]
 
     def accepted(self, number: int, seq: int, count: int) -> None:

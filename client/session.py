@@ -296,7 +296,7 @@ class Session:
         elif event.number == 0 and self.state is State.GREETING:
             self._greeting_refused(event)
         elif event.code == Code.TOO_FAST and event.number in self.outbox.flying:
-            if self.outbox.pause(now + event.again):
+            if self.outbox.pause(event.number, now + event.again):
                 self.inbox.put_event(model.Slowed(event.again))
         elif event.code == Code.HELLO_FIRST:
             self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello

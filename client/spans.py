@@ -19,4 +19,4 @@ def span_text(seconds: float) -> str:
     for name, unit in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name}s"
-    return f"{seconds:.0f} seconds"
+    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"

@@ -40,6 +40,8 @@ class Standing:
         match event:
             case Moderated(what="granted", detail=role):
                 self.role = role
+            case Moderated(what="expelled", detail=room):
+                self._room(room, False)
             case Presence(what="renamed", nick=nick, text=other) if fold(nick) == fold(self.nick):
                 self.nick = other
             case RoomChange(room=room, nick=nick, joined=joined) if fold(nick) == fold(self.nick):

@@ -260,11 +260,12 @@ class Rules(Command, tag="rules"):
 
 
 class Admit(Command, tag="admit"):
-    """Let a person into a private room."""
+    """Let a person into a private room, or put it out of it."""
 
     number: Number
     room: str
     who: str
+    let: bool = True
 
 
 class Invite(Command, tag="invite"):

@@ -6,6 +6,7 @@ import pytest
 
 from broker.access import covers
 from messages import (
+    Ban,
     Bye,
     Dismissed,
     Grant,
@@ -18,10 +19,11 @@ from messages import (
     Rule,
     Uninvite,
     Welcome,
+    key_text,
 )
 
 from .test_moderation import deeds, listen, operator, person, refusals
-from .wire import Remote, Wire
+from .wire import Remote, Wire, key_of
 
 
 @pytest.fixture
@@ -56,7 +58,9 @@ def test_by_invite_one_comes_in_with_a_token_and_stays_known(wire):
     assert outcome(wire.connect("eve")).startswith("This broker lets in only those who have an invite")
     ann = wire.connect("ann", token=made.token)
     assert outcome(ann) == "moderator"
-    assert outcome(wire.connect("eve", token=made.token)).startswith("This invite was used as often as it may be")
+    assert outcome(wire.connect("eve", token=made.token)).startswith(
+        "This invite is good no more: it was used as often as it may be"
+    )
     ann.say(Bye())
     assert outcome(wire.connect("ann")) == "moderator", "known from then on, without the token"
     assert ("redeemed", "ann", "ann", "", "") in deeds(wire)
@@ -102,7 +106,7 @@ def test_a_token_can_be_withdrawn_and_is_stored_nowhere(wire):
     assert made.token not in log
     assert made.token not in str(wire.core.state.snapshot())
     operator(wire).say(Uninvite(1, made.invite))
-    assert "was withdrawn" in outcome(wire.connect("ann", token=made.token))
+    assert "or withdrawn" in outcome(wire.connect("ann", token=made.token))
 
 
 def test_a_token_raises_a_role_and_never_lowers_it(wire):
@@ -170,3 +174,30 @@ def test_who_is_let_in_is_not_known_by_the_nick(wire):
 )
 def test_which_addresses_a_network_covers(address, inside):
     assert covers("192.0.2.0/24", address) is inside
+
+
+def test_who_was_turned_away_is_not_in_by_having_tried(wire):
+    """Of many connections of many keys with one token and one use, one key comes in."""
+    from messages import PROTOCOL, Hello
+
+    rule(wire, "access", "invite")
+    made = invite(wire)
+    remotes = [wire.connect(name, greet=False) for name in ("ann", "ben", "cid") for _ in range(2)]
+    for index, remote in enumerate(remotes):
+        name = ("ann", "ben", "cid")[index // 2]
+        remote.put(Hello(PROTOCOL, name, bytes([65 + index]) * 16, token=made.token))
+    wire.tick()
+    welcomed = {index // 2 for index, remote in enumerate(remotes) if remote.hear(Welcome)}
+    assert len(welcomed) == 1
+    wire.tick(seconds=40)
+    assert len(wire.core.state.by_nick) == 1
+
+
+def test_an_invite_ends_with_the_right_to_make_it(wire):
+    rule(wire, "access", "invite")
+    for end in ("demoted", "banned"):
+        operator(wire).say(Grant(1, key_text(key_of(end)), "admin"))
+        admin = wire.connect(end)
+        [made] = [event for event in admin.say(Invite(1, "moderator")) if isinstance(event, Invited)]
+        operator(wire).say(Grant(2, end, "guest") if end == "demoted" else Ban(2, end))
+        assert "good no more" in outcome(wire.connect(f"eve-{end}", token=made.token))

@@ -162,7 +162,7 @@ REFUSALS = {  # name → what the sentence must say
     "log garbage": "cannot be opened",
     "log newer": "format 99",
     "log a folder": "cannot be opened",
-    "damaged entries": "cannot be read",
+    "damaged entries": "it is not what was committed",
 }
 
 

@@ -39,10 +39,34 @@ def test_who_is_too_fast_is_told_when_to_come_again_and_then_all_is_taken_in_ord
     assert {(event.code, event.again) for event in refused} == {("too_fast", 10.0)}
     assert refused[0].text == "You are faster than this broker allows (10 commands a second); again in 10 s."
     wire.tick(seconds=5)
-    assert refusals(ann.say(Post(601, "*", "later"))) == ["too_fast"], "or it would overtake"
+    assert refusals(ann.say(Post(601, "*", "601"))) == ["too_fast"], "or it would overtake"
     wire.tick(seconds=5.1)
-    assert accepted(ann.say(*posts(501, 600))) == 100
-    assert [event.body for event in ben.hear(Message)] == [str(number) for number in range(1, 601)]
+    assert accepted(ann.say(*posts(501, 601))) == 101
+    assert [event.body for event in ben.hear(Message)] == [str(number) for number in range(1, 602)]
+
+
+def test_what_was_under_way_does_not_overtake_what_was_refused(wire):
+    """However late it is read: it is refused until the first that was refused comes again."""
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    slow(wire)
+    ann.say(*posts(1, 510))
+    wire.tick(seconds=15)
+    assert refusals(ann.say(*posts(511, 515))) == ["too_fast"] * 5, "the pause is over, but 501 has not come"
+    wire.tick(seconds=2)
+    assert accepted(ann.say(*posts(501, 515))) == 15
+    assert [event.body for event in ben.hear(Message)] == [str(number) for number in range(1, 516)]
+
+
+def test_marks_and_pings_do_not_prolong_the_pause(wire):
+    from messages import Mark
+
+    ann = person(wire, "ann")
+    slow(wire)
+    ann.say(*posts(1, 510))
+    for _ in range(60):
+        wire.tick(seconds=0.2)
+        ann.say(Mark(1), Ping(1))
+    assert accepted(ann.say(*posts(501, 510))) == 10
 
 
 def test_signs_of_life_are_taken_all_the_same(wire):
@@ -205,3 +229,41 @@ def test_buckets_forget_those_that_are_full_again(monkeypatch):
     for n in range(100):
         assert buckets.take(n, 1, 1.0, 1.0, float(n)) == 1
     assert len(buckets._buckets) <= 12
+
+
+def test_minutes_to_choose_a_nick_are_given_once_and_not_to_many_of_one_address(wire, monkeypatch):
+    monkeypatch.setattr("broker.greeting.CHOOSING_PER_ADDRESS", 2)
+    person(wire, "ann")
+    remotes = []
+    for number in range(4):
+        remote = wire.connect(f"eve{number}", greet=False)
+        remote.peer.address = "192.0.2.1"
+        remote.say(Hello(1, "ann", b"1" * 16))
+        remotes.append(remote)
+    assert [remote.peer.greet_by > 100 for remote in remotes] == [True, True, False, False]
+    before = remotes[0].peer.greet_by
+    wire.tick(seconds=10)
+    remotes[0].say(Hello(1, "ann", b"1" * 16))
+    assert remotes[0].peer.greet_by == before
+
+
+def test_refusals_of_a_stranger_are_noted_some_times_only(wire):
+    stranger = wire.connect("eve", greet=False)
+    stranger.say(*[Who(1)] * 500)
+    assert len([note for note in wire.core.notes if note.what == "refused"]) <= 25
+
+
+def test_rooms_that_one_account_made_are_bounded(wire, monkeypatch):
+    """Leaving them makes no room for others, since they are kept."""
+    from messages import Leave
+
+    monkeypatch.setattr("broker.requests.ROOMS_OWNED", 2)
+    ann = person(wire, "ann")
+    answers = [event for n in range(3) for event in ann.say(Join(2 * n + 1, f"#r{n}"), Leave(2 * n + 2, f"#r{n}"))]
+    assert refusals(answers)[0] == "too_many"
+
+
+@pytest.mark.parametrize(("one", "other"), [("2001:db8::1", "2001:db8::ffff:1"), ("::ffff:192.0.2.1", "192.0.2.1")])
+def test_what_one_machine_has_by_itself_counts_as_one_address(one, other):
+    assert limits.site(one) == limits.site(other)
+    assert limits.site("2001:db8::1") != limits.site("2001:db8:1::1")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
+from ..errors import ClientError
 from . import actions, duties, render
 from .talk import Talk
 
@@ -102,10 +103,11 @@ TABLE = (
     Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
     Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
     Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 1, actions.quit_console),
-    Command(("/topic",), "[text]", "what this room is about; its owner and moderators set it", 0, 1, duties.topic),
+    Command(("/topic",), "[#room] [text]", "what a room is about; owner and moderators set it", 0, 1, duties.topic),
     Command(("/delete",), "[NUMBER] [reason]", "show a message no more: mine; moderators: any", 0, 2, duties.delete),
     Command(("/rule",), "[#room] [NAME VALUE]", "the rules here or of a room; admins, owners: set", 0, 1, duties.rule),
     Command(("/admit",), "NICK [#room]", "owners of a private room: let a person in", 1, 2, duties.admit, "nick"),
+    Command(("/expel",), "NICK [#room]", "owners of a private room: put a person out", 1, 2, duties.expel, "nick"),
     Command(("/transfer",), "[NICK] KEY", "my registered nick, rooms and role to another key", 1, 2, duties.transfer),
     Command(("/revoke",), "[NICK] [reason]", "free my nick, end role; admins: another's", 0, 2, duties.revoke, "nick"),
     Command(("/kick",), "NICK [reason]", "moderators: end a person's sessions", 1, 2, duties.kick, "nick"),
@@ -195,6 +197,13 @@ def unknown(parsed: Unknown) -> render.Line:
     )
 
 
+def _run_it(talk: Talk, command: Command, arguments: list[str]) -> None:
+    try:
+        command.run(talk, arguments)
+    except ClientError as error:  # of what was typed, before anything was asked
+        talk.refuse(error)
+
+
 def obey(talk: Talk, line: str) -> None:
     """Do what a typed line asks for; nothing after the one that leaves."""
     if talk.over:
@@ -212,7 +221,7 @@ def obey(talk: Talk, line: str) -> None:
         case Say(text):
             actions.say(talk, text)
         case Run(command, arguments):
-            command.run(talk, arguments)
+            _run_it(talk, command, arguments)
         case Misused(command):
             talk.show(render.refusal(f"It goes like this: {command.usage}  ({command.help})"))
         case Unknown() as wrong:

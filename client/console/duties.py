@@ -6,6 +6,7 @@ from typing import get_args
 
 from messages import EVERYONE, ROLES, Role, fold
 
+from ..errors import ClientError
 from ..spans import read_span, span_text
 from . import render, rulings
 from .actions import carry_out
@@ -100,11 +101,13 @@ def rule(talk: Talk, arguments: list[str]) -> None:
 
 def topic(talk: Talk, arguments: list[str]) -> None:
     """Show or set what the current room is about."""
-    room = talk.current
+    where, rest = _where(arguments)
+    room = talk.current if where == EVERYONE else where
+    text = arguments[0] if arguments and where == EVERYONE else " ".join(rest)
     if not room.startswith("#"):
         talk.show(render.refusal("You are talking to no room now; /to #room turns to one."))
-    elif arguments:
-        carry_out(talk, lambda: talk.chat.set_rule("topic", arguments[0], room), _told_to_all)
+    elif text:
+        carry_out(talk, lambda: talk.chat.set_rule("topic", text, room), _told_to_all)
     else:
         talk.answers.ask(lambda: talk.chat.rules(room), lambda found: talk.tell(_topic(room, found.get("topic", ""))))
 
@@ -139,6 +142,13 @@ def admit(talk: Talk, arguments: list[str]) -> None:
     carry_out(talk, lambda: talk.chat.admit(room, who), lambda seq: talk.tell(f"{who} may enter {room}."))
 
 
+def expel(talk: Talk, arguments: list[str]) -> None:
+    """Put somebody out of a private room."""
+    room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
+    who = who.removeprefix("@")
+    carry_out(talk, lambda: talk.chat.expel(room, who), lambda seq: talk.tell(f"{who} may not enter {room} any more."))
+
+
 # --- invites and the trail -------------------------------------------------------------------------------------------
 
 
@@ -169,7 +179,7 @@ def invite(talk: Talk, arguments: list[str]) -> None:
 
 def invites(talk: Talk, arguments: list[str]) -> None:
     """Show which invites are good."""
-    talk.answers.ask(talk.chat.invites, lambda found: talk.show(rulings.invites(found, talk.now().date())))
+    talk.answers.ask(talk.chat.invites, lambda found: talk.show(rulings.invites(found, talk.now())))
 
 
 def uninvite(talk: Talk, arguments: list[str]) -> None:
@@ -204,9 +214,12 @@ def _who(arguments: list[str]) -> tuple[str, str]:
 def _span(rest: str) -> tuple[float | None, str]:
     """Split '[for 2h] [reason]'."""
     words = rest.split(maxsplit=2)
-    if len(words) > 1 and fold(words[0]) == "for" and (seconds := read_span(words[1])) is not None:
-        return seconds, words[2] if len(words) > 2 else ""
-    return None, rest
+    if not words or fold(words[0]) != "for":
+        return None, rest
+    seconds = read_span(words[1]) if len(words) > 1 else None
+    if seconds is None:  # taken for a reason, it would hold for good
+        raise ClientError("For how long? A time looks like this: for 10m, for 2h or for 7d.")
+    return seconds, words[2] if len(words) > 2 else ""
 
 
 def _for(seconds: float | None) -> str:

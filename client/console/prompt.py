@@ -87,6 +87,10 @@ def _keys(talk: Talk, hand_on: Callable[[str], None]) -> KeyBindings:
         event.current_buffer.reset()
         talk.tell("Ctrl-C clears the line. To leave: /quit or Ctrl-D.")
 
+    @keys.add(Keys.Vt100MouseEvent)
+    def _no_mouse(event: KeyPressEvent) -> None:
+        """What looks like a mouse, as ESC [31m does, is none: it was never asked for, and could not be read."""
+
     @keys.add("c-d")
     def _end(event: KeyPressEvent) -> None:
         if event.current_buffer.text:

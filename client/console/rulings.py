@@ -45,14 +45,17 @@ def moderated(event: Moderated) -> str:
             return f"You are {detail} now, by {by}."
         case "opened":
             return f"{by} let you into {detail}: /join {detail} enters it."
+        case "expelled":
+            return f"{by} put you out of {detail}."
         case "transferred":
             return f"You are {detail} now: {by} gave the nick to your key, with its rooms and its role."
     return f"{by}: {harmless(event.what)} {detail}{why}"
 
 
-def deleted(event: Deleted, said: str) -> str:
-    """A message is to be shown no more; `said` is what is known of it."""
-    return f"{harmless(event.by)} deleted {said}{_why(event.reason)}."
+def deleted(event: Deleted, sender: str) -> str:
+    """A message is to be shown no more; its sender as far as that is known."""
+    whose = f" of {harmless(sender)}" if sender else ""
+    return f"{harmless(event.by)} deleted message {event.seq}{whose}{_why(event.reason)}."
 
 
 def slowed(event: Slowed) -> str:
@@ -68,11 +71,14 @@ def rules(where: str, found: Mapping[str, str]) -> RenderableType:
     return Indented(table)
 
 
-def invites(found: Iterable[InviteInfo], today: date) -> RenderableType:
+def invites(found: Iterable[InviteInfo], now: datetime) -> RenderableType:
     """Which invites are good."""
     table = make_table("number", "lets in", "until", "by")
     for one in found:
-        until = "used up" if one.until is None else clock(_moment(one.until), today)
+        end = None if one.until is None else _moment(one.until)
+        until = "no end" if end is None else f"{end:%Y-%m-%d %H:%M}"
+        if end is not None and end <= now:
+            until = f"expired {until}"
         table.add_row(str(one.invite), f"{one.left} × {harmless(one.role)}", until, nick_text(one.by))
     return Indented(table)
 

@@ -81,7 +81,7 @@ class Talk:
         self.answers = Answers(post, self)
         self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
         self.last_said = 0  # the sequence of the last message of mine; 0: there is none
-        self._recent: dict[int, str] = {}  # what was shown last, as far as it is to be known again when deleted
+        self._recent: dict[int, str] = {}  # who said what was shown last, to be known again when it is deleted
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away
         self._day = self.now().date()
@@ -142,7 +142,7 @@ class Talk:
     def _remember(self, item: Message) -> None:
         if item.own:
             self.last_said = item.seq
-        self._recent[item.seq] = f"a message of {harmless(item.sender)}: {render.excerpt(item.body, 40)}"
+        self._recent[item.seq] = item.sender
         if len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
 
@@ -232,7 +232,7 @@ class Talk:
             case Moderated():
                 self.show(render.warning(rulings.moderated(item)))
             case Deleted(seq=seq):
-                self.around(rulings.deleted(item, self._recent.get(seq, f"message {seq}")))
+                self.around(rulings.deleted(item, self._recent.get(seq, "")))
             case happenings.Slowed():
                 self.show(render.warning(rulings.slowed(item)))
             case happenings.Restored():
