@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -326,7 +327,7 @@ def _listening(home: Home) -> list[Address]:
 
 
 def _from_outside(address: Address) -> Address:
-    return Address(_reachable(address.endpoint), address.key, plain=address.plain)
+    return replace(address, endpoint=_reachable(address.endpoint))
 
 
 def _reachable(endpoint: str) -> str:

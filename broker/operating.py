@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from messages import (
@@ -116,7 +117,7 @@ def _invite(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace
             made = ask(Invite(1, arguments.role, arguments.uses, arguments.expires))
             if isinstance(made, Invited):
                 for address in listening:
-                    print(Address(address.endpoint, address.key, made.token).invite)
+                    print(replace(address, token=made.token).invite)
         case "list":
             found = ask(Invites(1))
             if isinstance(found, InviteList):

@@ -11,13 +11,14 @@ import os
 import select
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import TypeVar
 
 import zmq
 
-from messages import Address, AnyEvent, DecodeError, Event, Post, decode_events
+from messages import AnyEvent, DecodeError, Event, Post, decode_events
 
 from .errors import Broken, ClientError, NotConfigured, NotReached, Unreachable
 from .frames import pack
@@ -206,7 +207,7 @@ class Connection:
 
     def invite(self, token: str) -> str:
         """The invite to this broker that carries a token."""
-        return Address(self._address.endpoint, self._address.key, token).invite
+        return replace(self._address, token=token).invite
 
     def retry_as(self, nick: str) -> None:
         """Ask the broker for another nick, soon."""

@@ -30,7 +30,7 @@ def find_broker(chosen: str | None, home: Home) -> Broker:
     except InvalidAddress as error:
         raise NotConfigured(str(error)) from error
     if address.plain:
-        return Broker(address, FROM_INVITE)
+        return Broker(address, FROM_INVITE)  # not to be remembered: nothing proves the key
     brokers = KnownBrokers(home)
     known = brokers.check(address)
     if known is not None:

@@ -2,8 +2,8 @@
 
 An invite is an address that carries the broker's public key: 'confab://host:port/KEY' for TCP and
 'confab+ipc:///path/KEY' for a Unix socket. KEY is the 32-byte CURVE public key in base64url without padding. Behind it
-may stand '/TOKEN', with which a broker lets in whom it does not know: 16 random bytes, in the same writing. A broker
-that does not encrypt proves no key: its invite is 'confab+plain://127.0.0.1:port' or 'confab+plain+ipc:///path'.
+may stand '/TOKEN', with which a broker lets in whom it does not know: 16 random bytes, in the same writing. The invite
+of a broker that does not encrypt, and so proves no key, begins with 'confab+plain' in place of 'confab'.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ TOKEN_BYTES = 16
 _IPC = re.compile(r"(?P<path>.+)/(?P<key>[\w-]{43})/(?P<token>[\w-]{22})")
 _TCP = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\s]+)(?::(?P<port>\d{1,5}))?")
 _LOOPBACK = re.compile(r"tcp://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5}|\*)")
+_PLAIN = "confab+plain"
 
 
 def key_text(key: bytes) -> str:
@@ -50,7 +51,7 @@ def stays_here(endpoint: str) -> bool:
 class Address:
     """A ZeroMQ endpoint, and the key the broker there must prove (None: to be found on this machine).
 
-    With `plain` nothing is encrypted and nobody proves anything, so the endpoint must stay on this machine: raises
+    With `plain` nothing is encrypted and the key only a name, so the endpoint must stay on this machine: raises
     InvalidAddress.
     """
 
@@ -68,13 +69,13 @@ class Address:
 
     @property
     def invite(self) -> str:
-        """The address as a person passes it on; without a key, and not plain, it is the endpoint."""
+        """The address as a person passes it on; without a key it is the endpoint."""
+        if self.key is None:
+            return self.endpoint
         scheme, rest = self.endpoint.split("://", 1)
-        over = "" if scheme == "tcp" else f"+{scheme}"
-        if self.plain:
-            return f"confab+plain{over}://{rest}"
+        confab = (_PLAIN if self.plain else "confab") + ("" if scheme == "tcp" else f"+{scheme}")
         token = f"/{self.token}" if self.token else ""
-        return f"confab{over}://{rest}/{key_text(self.key)}{token}" if self.key is not None else self.endpoint
+        return f"{confab}://{rest}/{key_text(self.key)}{token}"
 
 
 def parse_address(text: str) -> Address:
@@ -83,7 +84,8 @@ def parse_address(text: str) -> Address:
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "tcp", text
-    match scheme:
+    plain = scheme.startswith(_PLAIN)
+    match scheme.replace(_PLAIN, "confab"):
         case "tcp":
             return Address(_tcp(rest, text))
         case "ipc" if rest:
@@ -91,17 +93,13 @@ def parse_address(text: str) -> Address:
         case "confab":
             where, _, rest = rest.partition("/")
             key, _, token = rest.partition("/")
-            return Address(_tcp(where, text), parse_key(key), token)
+            return Address(_tcp(where, text), parse_key(key), token, plain)
         case "confab+ipc" if found := _IPC.fullmatch(rest):
-            return Address(f"ipc://{found['path']}", parse_key(found["key"]), found["token"])
+            return Address(f"ipc://{found['path']}", parse_key(found["key"]), found["token"], plain)
         case "confab+ipc":
             where, _, key = rest.rpartition("/")
             if where:
-                return Address(f"ipc://{where}", parse_key(key))
-        case "confab+plain":
-            return Address(_tcp(rest, text), plain=True)
-        case "confab+plain+ipc" if rest:
-            return Address(f"ipc://{rest}", plain=True)
+                return Address(f"ipc://{where}", parse_key(key), plain=plain)
     raise InvalidAddress(
         f"{text!r} is no broker address; use the invite the broker prints (confab://host:port/key), "
         "tcp://host:port or ipc://path."

@@ -122,14 +122,26 @@ def test_the_homes_own_broker_is_spoken_to_plainly_only_where_its_file_says_so(h
 
 def test_a_plain_invite_is_enough_and_an_encrypted_one_stays_encrypted(home: Home) -> None:
     listens(home, "tcp://127.0.0.1:5577", plain=True)
-    assert find_broker("confab+plain://127.0.0.1:99", home).address == Address("tcp://127.0.0.1:99", plain=True)
-    invite = Address("tcp://127.0.0.1:5577", KEY).invite
-    assert find_broker(invite, home).address == Address("tcp://127.0.0.1:5577", KEY)
+    for address in (Address("tcp://127.0.0.1:99", OTHER, plain=True), Address("tcp://127.0.0.1:5577", KEY)):
+        assert find_broker(address.invite, home).address == address
+
+
+def test_the_key_of_a_plain_broker_is_never_remembered_nor_taken_for_a_wrong_one(home: Home) -> None:
+    """Nothing proves it. With a proved one both are."""
+    encrypted, plain = Address("tcp://127.0.0.1:99", KEY), Address("tcp://127.0.0.1:99", OTHER, plain=True)
+    assert find_broker(plain.invite, home).remember() == ""
+    with pytest.raises(NotConfigured, match="needs the invite"):
+        find_broker(plain.endpoint, home)
+    assert find_broker(encrypted.invite, home).remember() == ""
+    assert find_broker(plain.endpoint, home).address == encrypted
+    assert find_broker(plain.invite, home).address == plain
+    with pytest.raises(NotConfigured, match="confab trust"):
+        find_broker(Address(plain.endpoint, OTHER).invite, home)
 
 
 def test_no_invite_and_no_file_has_a_client_speak_plainly_to_another_machine(home: Home) -> None:
     with pytest.raises(NotConfigured, match="nothing goes there unencrypted"):
-        find_broker("confab+plain://chat.example", home)
+        find_broker(INVITE.replace("confab", "confab+plain"), home)
     listens(home, "tcp://10.0.0.7:5577", plain=True)
     with pytest.raises(NotConfigured, match="nothing goes there unencrypted"):
         find_broker(None, home)

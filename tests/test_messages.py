@@ -266,18 +266,15 @@ def test_an_invite_leads_back_to_endpoint_and_key(endpoint):
     assert parse_address(address.invite) == address
 
 
+@pytest.mark.parametrize("token", ["", "A" * 22])
 @pytest.mark.parametrize(
-    "endpoint", ["tcp://127.0.0.1:5577", "tcp://127.9.8.7:1", "tcp://localhost:5577", "tcp://[::1]:9"]
+    "endpoint",
+    ["tcp://127.0.0.1:5577", "tcp://127.9.8.7:1", "tcp://localhost:5577", "tcp://[::1]:9", "ipc:///run/a.sock"],
 )
-def test_a_plain_invite_leads_back_to_the_endpoint_and_says_that_it_is_plain(endpoint):
-    address = Address(endpoint, plain=True)
-    assert address.invite == endpoint.replace("tcp://", "confab+plain://")
+def test_a_plain_invite_says_so_and_leads_back(endpoint, token):
+    address = Address(endpoint, KEY, token, plain=True)
+    assert address.invite == Address(endpoint, KEY, token).invite.replace("confab", "confab+plain")
     assert parse_address(address.invite) == address
-
-
-def test_a_plain_invite_of_a_unix_socket_does_so_too_and_no_key_makes_it_look_proved():
-    assert Address("ipc:///run/a.sock", KEY, plain=True).invite == "confab+plain+ipc:///run/a.sock"
-    assert parse_address("confab+plain+ipc:///run/a.sock") == Address("ipc:///run/a.sock", plain=True)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +293,7 @@ def test_a_plain_invite_of_a_unix_socket_does_so_too_and_no_key_makes_it_look_pr
 )
 def test_nothing_plain_leaves_the_machine(host):
     with pytest.raises(InvalidAddress, match="nothing goes there unencrypted"):
-        parse_address(f"confab+plain://{host}:5577")
+        parse_address(f"confab+plain://{host}:5577/{key_text(KEY)}")
     assert Address(f"tcp://{host}:5577", KEY), "encrypted it may"
 
 
@@ -311,8 +308,11 @@ def test_nothing_plain_leaves_the_machine(host):
         f"confab://host:0/{key_text(KEY)}",
         f"confab+ipc:///{'!' * 43}",
         "confab+plain://",
-        f"confab+plain://127.0.0.1/{key_text(KEY)}",
-        "confab+plain+ipc://",
+        "confab+plain://127.0.0.1:5577",
+        f"confab+plain+plain://127.0.0.1/{key_text(KEY)}",
+        f"confab+ipc+plain:///run/{key_text(KEY)}",
+        f"tcp+plain://127.0.0.1/{key_text(KEY)}",
+        f"confab+plain+ipc:///{'!' * 43}",
         "tcp://host:65536",
         "tcp://host:port",
         "tcp://a b",
