@@ -231,17 +231,15 @@ def _run(settings: Settings) -> int:
     from .core import Core
     from .folder import Folder
     from .index import Index
-    from .keys import load_or_make
-    from .log import Log
     from .notes import Note, Reporter
     from .retention import Retention
     from .server import Server
     from .sockets import Sockets
+    from .start import log_and_keys
 
     folder = Folder(settings.home)
     try:
-        keys = load_or_make(folder.key_file)
-        log = Log(folder.log_file)
+        log, keys = log_and_keys(folder)
         index = Index(folder.index_file, log)
         core = Core(
             log,

@@ -65,4 +65,9 @@ def _store(path: Path, pair: KeyPair) -> KeyPair:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # so that a power cut cannot take the key from a log that is there
+    finally:
+        os.close(folder)
     return pair

@@ -102,8 +102,8 @@ class Old(NamedTuple):
 class Log:
     """An open log. `head` is the newest committed sequence, `cut` the last one cut off; 0: there is none."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Open or create the log at `path` (':memory:' keeps it in memory). Raises LogError."""
+    def __init__(self, path: Path | str, *, make: bool = True) -> None:
+        """Open the log at `path`, or `make` one (':memory:' keeps it in memory). Raises LogError."""
         if path != ":memory:" and (damage := wal.examine(Path(path))):
             raise LogError(
                 f"{damage} {_readable(Path(path))} Nothing was changed. Restore a backup, or have "
@@ -111,7 +111,7 @@ class Log:
             )
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
-            self._prepare()
+            self._prepare(make)
             self.head, self._digest = newest(self._db)
             self.cut: int = self._db.execute("SELECT seq FROM cut").fetchone()[0]
             self.base: int = self._db.execute("SELECT coalesce(max(seq), 0) FROM snapshot WHERE id = 0").fetchone()[0]
@@ -128,8 +128,10 @@ class Log:
         self._cached_bytes = 0
         next(self.read(self.head - 1), None)  # the end is proved, which says where to go on
 
-    def _prepare(self) -> None:
+    def _prepare(self, make: bool) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not make:
+            raise sqlite3.DatabaseError("it holds nothing")
         if version == 0:
             self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that the room of what is cut off can be given back
         self._db.execute("PRAGMA journal_mode=WAL")

@@ -32,7 +32,7 @@ from messages import (
 from .core import Core
 from .folder import Folder, FolderError
 from .keys import KeyPair, load_or_make
-from .log import Log
+from .start import log_and_keys
 
 ANSWER_SECONDS = 10.0  # a local broker that takes longer is in trouble
 
@@ -74,10 +74,9 @@ def _answer(events: list[AnyEvent]) -> AnyEvent:
 
 def _ask_log(folder: Folder, command: AnyCommand) -> list[AnyEvent]:
     """No broker runs: be one, for one command."""
-    log = Log(folder.log_file)
+    log, keys = log_and_keys(folder)
     try:
-        now, at = time.monotonic(), time.time_ns() // 1_000_000
-        key = load_or_make(folder.key_file).public
+        now, at, key = time.monotonic(), time.time_ns() // 1_000_000, keys.public
         core = Core(log, operator=key, name="", now=now, at=at)
         peer = core.open(b"", key, now)
         core.receive(peer, [_hello(), command], now)

@@ -161,6 +161,9 @@ REFUSALS = {  # name → what the sentence must say
     "below a file": "cannot be used",
     "log garbage": "cannot be opened",
     "log newer": "format 99",
+    "log gone": "is gone, and with it all that was said. Restore a backup",
+    "log empty": "is empty, and with it all that was said. Restore a backup",
+    "log of nothing": "holds nothing",
     "log a folder": "cannot be opened",
     "damaged entries": "it is not what was committed",
 }
@@ -210,6 +213,16 @@ def refusals(tmp_path_factory: pytest.TempPathFactory, shared: BrokerProcess) ->
                 log.write_bytes(b"This is no log. " * 1000)
             case "log newer":
                 newer(folder)
+            case "log gone":
+                log.unlink()
+            case "log empty":
+                log.write_bytes(b"")
+            case "log of nothing":  # as when its write-ahead log is gone before it was moved into it
+                log.unlink()
+                with sqlite3.connect(log) as db:
+                    db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                    db.execute("PRAGMA journal_mode=WAL")
+                db.close()
             case "log a folder":
                 log.unlink()
                 log.mkdir()
@@ -236,6 +249,14 @@ def test_a_start_that_cannot_be_says_one_sentence_and_touches_nothing(refusals, 
     assert err.count("\n") == 1
     if name in refusals["before"]:
         assert refusals["before"][name].items() <= content(refusals["homes"][name]).items()
+
+
+def test_a_first_start_that_was_killed_before_it_had_a_key_needs_no_hand(tmp_path):
+    """The log is made first, so that a key without a log is never a first start's."""
+    folder = made(tmp_path)
+    (folder / "key.json").unlink()
+    with running_broker(tmp_path):
+        assert (folder / "key.json").exists()
 
 
 def test_the_broker_whose_port_and_folder_were_wanted_did_not_notice(refusals, shared):

@@ -42,8 +42,8 @@ def no_sync() -> None:
     """Leave it to the kernel when what was committed reaches the disk."""
     prepare = Log._prepare
 
-    def careless(self: Log) -> None:
-        prepare(self)
+    def careless(self: Log, make: bool) -> None:
+        prepare(self, make)
         self._db.execute("PRAGMA synchronous=OFF")
 
     Log._prepare = careless  # type: ignore[method-assign]
@@ -69,8 +69,8 @@ def checkpoint_often() -> None:
     """No safeguard less: have SQLite checkpoint after a few pages, as it does after many in life."""
     prepare = Log._prepare
 
-    def eager(self: Log) -> None:
-        prepare(self)
+    def eager(self: Log, make: bool) -> None:
+        prepare(self, make)
         self._db.execute("PRAGMA wal_autocheckpoint=20")
 
     Log._prepare = eager  # type: ignore[method-assign]

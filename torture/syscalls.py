@@ -1,4 +1,4 @@
-"""Row: SIGKILL in place of the N-th write, truncation or fsync of the log's files, for N through a broker's whole life.
+"""Row: SIGKILL in place of the N-th write, truncation or fsync of the broker's files, for N through its whole life.
 
 strace delivers the signal at the entrance of the system call, which is never carried out. Each broker starts on an
 empty folder, commits lone messages and bursts with checkpoints between them, folds its index, and shuts down; where it
@@ -35,7 +35,7 @@ GROUPS: dict[Scale, tuple[int, ...]] = {"full": (1, 1, 1, 4, 1, 4, 1), "short": 
 LARGE = 20_000  # characters of each message of a burst: two bursts are two checkpoints
 SMALL_CHECKPOINTS = "checkpoints"  # what `saboteur` calls them
 ANSWER_SECONDS = 20.0
-FILES = ("log.db", "log.db-wal", "log.db-journal", "index.db", "index.db-wal", "index.db-journal")
+FILES = ("log.db", "log.db-wal", "log.db-journal", "index.db", "index.db-wal", "index.db-journal", "key.part")
 PARALLEL = 2  # lives at a time
 
 
