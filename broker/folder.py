@@ -51,8 +51,11 @@ class Folder:
 
     def publish(self, key: bytes, endpoints: list[str], *, plain: bool) -> None:
         """Tell clients under the same home where we listen and who we are."""
+        content = msgspec.json.encode(Local(key_text(key), endpoints, plain))
+        if self._home.local.is_file() and self._home.local.read_bytes() == content:
+            return  # nothing to write, for which a full disk has no room
         part = self._home.local.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(Local(key_text(key), endpoints, plain)))
+        part.write_bytes(content)
         part.rename(self._home.local)
 
     def close(self) -> None:

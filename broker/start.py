@@ -1,13 +1,20 @@
 """What a broker starts with: its log and its key pair. They are made together, the log first.
 
-So a key without a log means that the log is gone, never that a first start was killed on its way.
+So a key without a log means that the log is gone, never that a first start was killed on its way. A little room on the
+disk is reserved for a start while it is full: SQLite makes a file of 32 KB beside the log, and one beside the index.
 """
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+from pathlib import Path
+
 from .folder import Folder
 from .keys import KeyFileError, KeyPair, load_or_make
 from .log import Log, LogError
+
+RESERVE_BYTES = 128 * 1024
 
 
 def log_and_keys(folder: Folder) -> tuple[Log, KeyPair]:
@@ -20,9 +27,27 @@ def log_and_keys(folder: Folder) -> tuple[Log, KeyPair]:
             f"Restore a backup into an empty --data; or, to begin anew on purpose, move {key} away for a new one, "
             "which needs new invites."
         )
-    log = Log(path, make=not begun)
+    reserve = folder.path / "reserve"
+    full = _free(folder.path) < RESERVE_BYTES
+    if full:
+        reserve.unlink(missing_ok=True)
     try:
-        return log, load_or_make(key)
+        log = Log(path, make=not begun)
+    except LogError as error:
+        raise LogError(f"{error} Its disk is full; make room, and start again.") if full else error from error
+    try:
+        keys = load_or_make(key)
     except KeyFileError:
         log.close()
         raise
+    if full:
+        log.damage = "The disk is full. The broker starts on its reserve, and accepts nothing once that is used up."
+    elif not reserve.exists() and _free(folder.path) > 2 * RESERVE_BYTES:
+        with contextlib.suppress(OSError):  # then there is none, as before
+            reserve.write_bytes(bytes(RESERVE_BYTES))
+    return log, keys
+
+
+def _free(folder: Path) -> int:
+    """Bytes that may still be written there."""
+    return shutil.disk_usage(folder).free

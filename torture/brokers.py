@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,16 +62,17 @@ class Broker:
         self.home = home
         module = ["torture.saboteur", sabotage] if sabotage else ["broker"]
         home.mkdir(parents=True, exist_ok=True)
-        self._told = home.parent / f"{home.name}.told"
-        with self._told.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*wrap, sys.executable, "-m", *module, "--data", str(home), "--bind", bind, "--log-format", "json"],
-                cwd=TREE,
-                env={name: value for name, value in os.environ.items() if not name.startswith("CONFAB_")},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self._output = tempfile.NamedTemporaryFile(prefix="confab-told-")  # noqa: SIM115 - not on the disk that is filled
+        weakref.finalize(self, self._output.close)
+        self._told = Path(self._output.name)
+        self.process = subprocess.Popen(
+            [*wrap, sys.executable, "-m", *module, "--data", str(home), "--bind", bind, "--log-format", "json"],
+            cwd=TREE,
+            env={name: value for name, value in os.environ.items() if not name.startswith("CONFAB_")},
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
 
     @property
     def log(self) -> Path:

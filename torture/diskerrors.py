@@ -182,6 +182,9 @@ def full(patient: Patient, number: int) -> None:
             while room <= 0 or os.statvfs(patient.home.parent).f_bavail * free.f_frsize > room:
                 file.write(bytes(4096))
     patient.suffer(60_000)
+    if number % 2:  # it starts without room too
+        patient.die()
+        patient.suffer(60_000)
     ballast.unlink()
     patient.recover(lambda: patient.say(10))
 

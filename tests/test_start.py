@@ -1,0 +1,52 @@
+"""What a broker starts with, also while its disk is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker import start
+from broker.folder import Folder
+from broker.log import LogError
+from messages import Home
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    folder = Folder(Home(tmp_path))
+    log, _ = start.log_and_keys(folder)
+    log.close()
+    yield folder
+    folder.close()
+
+
+def test_on_a_full_disk_it_starts_on_what_was_reserved_and_says_so(folder, monkeypatch):
+    reserve = folder.path / "reserve"
+    assert reserve.stat().st_size == start.RESERVE_BYTES
+    monkeypatch.setattr(start, "_free", lambda path: 0)
+    log, _ = start.log_and_keys(folder)
+    assert not reserve.exists(), "SQLite has its room"
+    assert "The disk is full" in log.damage
+    log.close()
+    monkeypatch.undo()
+    log, _ = start.log_and_keys(folder)
+    assert (reserve.exists(), log.damage) == (True, "")
+    log.close()
+
+
+def test_where_that_does_not_do_it_says_that_the_disk_is_full(folder, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise LogError("The log cannot be opened: disk I/O error.")
+
+    monkeypatch.setattr(start, "_free", lambda path: 0)
+    monkeypatch.setattr(start, "Log", full)
+    with pytest.raises(LogError, match=r"disk I/O error\. Its disk is full; make room, and start again\."):
+        start.log_and_keys(folder)
+
+
+def test_where_it_listens_is_not_written_again_when_it_stands_there(folder, monkeypatch):
+    folder.publish(bytes(32), ["tcp://127.0.0.1:1"])
+    monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("a full disk has no room"))
+    folder.publish(bytes(32), ["tcp://127.0.0.1:1"])
