@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from messages import LEASE_SECONDS, Accepted, Code, Message, Rejected
 
-from . import effects
+from . import effects, greeting
 from .checks import number_of
 from .entries import Announced, AnyEntry, Deed, Posted, Released
 from .log import Segment
@@ -85,7 +85,8 @@ def refuse(core: Core, entries: list[AnyEntry], origins: list[Peer | None], why:
             if peer is not None:
                 core.answer(peer, Rejected(entry.number, Code.NOT_STORED, text))
         elif peer is not None:
-            core.answer(peer, Rejected(number_of(peer.asked), Code.NOT_STORED, text))
+            if not greeting.read_only(core, peer, text):
+                core.answer(peer, Rejected(number_of(peer.asked), Code.NOT_STORED, text))
             peer.asked = None
             core.backlog.unblock(peer)
         elif isinstance(entry, Released):  # nobody asked: try again

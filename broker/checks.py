@@ -38,10 +38,11 @@ class Actor(NamedTuple):
 
 
 def actor(core: Core, peer: Peer) -> Actor:
-    """Who is behind a connection that has a session, or is the operator's."""
-    if peer.session is None:
+    """Who is behind a connection that has a session, or reads, or is the operator's."""
+    session = peer.session or peer.reader
+    if session is None:
         return Actor("operator", None, OPERATOR_RANK)
-    account = peer.session.here.account
+    account = session.here.account
     return Actor(account.nick, account, account.rank)
 
 

@@ -39,6 +39,7 @@ from .limits import (
 )
 from .naming import allowed_nick
 from .sessions import Here, Session
+from .state import Device
 
 if TYPE_CHECKING:
     from .core import Core
@@ -154,6 +155,37 @@ def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
         refuse_taken(core, peer, command.nick, now)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
+
+
+def read_only(core: Core, peer: Peer, why: str) -> bool:
+    """What this Hello needs could not be written: a script of a known account may ask all the same; whether it is one.
+
+    It is no session, which has a device and a nick in the log, and nothing is delivered to it. It ends, to be tried
+    anew, when the time for a Hello is over.
+    """
+    command, account = peer.asked, core.state.by_key.get(peer.key)
+    if not isinstance(command, Hello) or not command.quiet or account is None:
+        return False
+    device = core.state.by_token.get((account.id, command.device)) or Device(0, account.id, command.device)
+    after = command.after
+    if command.timeline and after is not None:
+        after = core.log.shared(command.timeline, after)
+    cursor = core.state.seq if after is None else min(after, core.state.seq)
+    peer.reader = Session(
+        here=Here(account, account.last_nick, core.at),
+        device=device,
+        peer=None,
+        quiet=True,
+        feeding=False,
+        cursor=cursor,
+        began=cursor,
+        taken=cursor,
+        number=device.last_number,
+    )
+    nick, number = account.last_nick, device.last_number
+    core.answer(peer, _welcome(core, nick, cursor, resumed=False, account=account, number=number))
+    core.answer(peer, Storing(False, why))
+    return True
 
 
 def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool) -> None:

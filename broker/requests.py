@@ -99,6 +99,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
                 core.receipts.mark(session, min(command.taken, sent), min(command.read, sent))
         case Bye():
             leaving.bye(core, peer, now)
+        case _ if session is None and peer.reader is not None:
+            _read_only(core, peer, peer.reader, command)
         case _ if session is None and not (peer.operator and isinstance(command, OPERATORS)):
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
@@ -130,6 +132,18 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             core.ask(peer, command, Registered(session.here.account.id, isinstance(command, Register)))
         case Rename():
             _rename(core, peer, session, command)
+
+
+def _read_only(core: Core, peer: Peer, reader: Session, command: AnyCommand) -> None:
+    """Answer a question while nothing can be written; once it can be, have the rest sent again by a session."""
+    match command:
+        case Who() | Rooms() | History() | Search():
+            questions.handle(core, peer, reader, command)
+        case _ if core.storing:
+            core.cut.append(peer)
+        case _:
+            text = "The broker cannot write its log at present; nothing is accepted. It can be sent again later."
+            core.refuse(peer, number_of(command), Code.NOT_STORED, text)
 
 
 # --- saying ----------------------------------------------------------------------------------------------------------

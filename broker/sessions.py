@@ -30,6 +30,7 @@ class Peer:
     heard: float  # monotonic time of the last frame
     address: str = ""  # it comes from; empty: a Unix socket
     session: Session | None = None
+    reader: Session | None = None  # what its Hello needs cannot be written: asks questions as this one, and no more
     unmet: int = 0  # commands that came while it had none
     refused: int = 0  # and how many of them were
     token: str = ""  # of the invite that is being made for it

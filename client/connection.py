@@ -20,7 +20,7 @@ import zmq
 
 from messages import AnyEvent, DecodeError, Event, Post, decode_events
 
-from .errors import Broken, ClientError, NotConfigured, NotReached, Unreachable
+from .errors import Broken, ClientError, NotConfigured, NotReached
 from .frames import pack
 from .inbox import Inbox
 from .known import Broker
@@ -241,8 +241,8 @@ class Connection:
             return TimeoutError("The broker has not answered in time; the command may still be accepted.")
         return self._unreachable()
 
-    def _unreachable(self) -> Unreachable:
-        return Unreachable(self.session.why or f"No broker has answered at {self._address.endpoint} yet.")
+    def _unreachable(self) -> ClientError:
+        return self.session.unreached(self._address.endpoint)
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,7 @@ class Session:
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
         self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
+        self.turned_away: errors.Rejected | None = None  # why it does not want us at present; until Welcome
         self.failure: errors.ClientError | None = None  # OVER: why
         self.stale = ""  # why the present connection is useless
         self.welcome: Connected | None = None
@@ -185,10 +186,16 @@ class Session:
             self._attempt = 0
             self.inbox.put_event(model.Disconnected(why))
         self.state, self.why, self.stale = State.OFFLINE, why, ""
+        if why != str(self.turned_away):  # it is gone by now
+            self.turned_away = None
         self._ready.clear()
         self.outbox.give_up_unrepeatable()
         self._attempt += 1
         self.inbox.put_event(model.Connecting(self._attempt, why, retry_in))
+
+    def unreached(self, endpoint: str) -> errors.ClientError:
+        """What to tell who waits for the session in vain: the broker's own word, if it answered."""
+        return self.turned_away or errors.Unreachable(self.why or f"No broker has answered at {endpoint} yet.")
 
     def tick(self, now: float) -> float:
         """Do what is due and return when to come again, at the latest."""
@@ -274,7 +281,7 @@ class Session:
             return
         again = self.welcome is not None
         lost = [room for room in self.me.rooms if room not in event.rooms] if again and not event.resumed else []
-        self.state, self.refusal, self.why = State.UP, None, ""
+        self.state, self.refusal, self.turned_away, self.why = State.UP, None, None, ""
         self.me.welcomed(event)
         restored = self._deliveries.welcomed(event.after, event.head, event.timeline)
         self._deliveries.unmarked |= self._deliveries.read > 0  # the Hello said what was taken, not what was read
@@ -306,6 +313,7 @@ class Session:
     def _greeting_refused(self, event: Rejected) -> None:
         if event.code not in (Code.NICK_TAKEN, Code.NICK_INVALID):
             self.stale = event.text or f"The broker refuses to greet us ({event.code})."  # no other nick helps: later
+            self.turned_away = errors.Rejected(event.code, self.stale)
             return
         if self._asked != self.me.nick:  # another nick was chosen meanwhile
             self._hello()

@@ -108,10 +108,16 @@ def test_a_greeting_refused_for_another_reason_than_the_nick_is_tried_again_late
     wire.says(WireRejected(0, code, "The disk is full."))
     session = wire.session
     assert (session.state, session.refusal, session.stale) == (State.GREETING, None, "The disk is full.")
+    told = session.unreached("tcp://127.0.0.1:1")
+    assert isinstance(told, Rejected), "who waits is told what the broker said, not that it is unreachable"
+    assert (told.code, str(told)) == (code, "The disk is full.")
     wire.cut(session.stale)
     [event] = wire.events()
     assert isinstance(event, Connecting)
     assert (event.why, session.why) == ("The disk is full.", "The disk is full.")
+    assert session.unreached("") is told
+    wire.cut("Nobody answers.")
+    assert isinstance(session.unreached(""), Unreachable)
     assert said(wire.up()) == [(1, "waits")]
     assert not receipt.done
 

@@ -975,6 +975,43 @@ def test_when_the_log_cannot_be_written_nothing_is_accepted_and_it_goes_on_when_
     assert bodies(bob) == ["one"]
 
 
+def test_a_known_script_may_ask_while_nothing_can_be_written_and_says_nothing(wire):
+    """Its nick was free again, or its device is new: what its Hello needs cannot be stored."""
+    alice = wire.connect("alice")
+    alice.say(Post(1, "#general", "before"), Join(2, "#ops"), Rule(3, "#ops", "private", "on"), Bye())
+    wire.connect("bob", after=0)
+    wire.log.broken = True
+    script = wire.connect("alice", device="script", quiet=True, after=3)
+    events = script.hear()
+    assert [type(event) for event in events] == [Welcome, Storing]
+    assert (events[0].nick, events[0].after, events[1].ok) == ("alice", 3, False)
+    page, roster, hidden = script.say(History(1, "#general"), Who(2), History(3, "#ops"))
+    assert [item.body for item in page.items] == ["before"]
+    assert [person.nick for person in roster.people] == ["bob"]
+    assert hidden.code == "no_such_room", "it left the room with its nick, and has no more rights than it had"
+    said = script.say(Post(4, "*", "x"), Register(5), Feed(1))
+    assert {event.code for event in said} == {"not_stored"}
+    assert codes(wire.connect("carol", quiet=True)) == ["not_stored"], "nobody knows her"
+    assert codes(wire.connect("alice", device="console")) == ["not_stored"], "a console waits"
+    wire.log.broken = False
+    wire.tick(seconds=2)
+    head = wire.log.head
+    script.say(Post(7, "*", "x"))
+    assert script.peer.gone, "it comes again, with a session"
+    assert wire.log.head == head
+    script = wire.connect("alice", device="script", quiet=True)
+    assert Accepted in {type(event) for event in script.say(Post(7, "*", "x"))}
+
+
+def test_who_may_only_ask_is_cut_when_the_time_for_a_hello_is_over(wire):
+    wire.connect("alice").say(Bye())
+    wire.log.broken = True
+    script = wire.connect("alice", quiet=True)
+    script.hear()
+    wire.tick(seconds=HELLO_SECONDS + 3)
+    assert script.peer.gone
+
+
 def test_a_leaver_is_released_once_the_log_can_be_written_again(wire):
     alice, bob = wire.connect("alice"), wire.connect("bob")
     wire.log.broken = True
