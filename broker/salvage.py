@@ -8,7 +8,10 @@ it. Without one the log ends in front of the damage, since nobody knows then wha
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -54,7 +57,7 @@ def repair(home: Home) -> Repaired:
             raise LogError("The log is whole; there is nothing to repair.")
         _remove(draft)  # of a run that was killed
         with contextlib.ExitStack() as stack:
-            view = stack.enter_context(wal.beside(path)) if damage else path
+            view = stack.enter_context(_filled_up(stack.enter_context(wal.beside(path)) if damage else path))
             source = stack.enter_context(contextlib.closing(read_only(view)))
             Log(draft).close()
             target = stack.enter_context(contextlib.closing(sqlite3.connect(draft, isolation_level=None)))
@@ -71,6 +74,23 @@ def repair(home: Home) -> Repaired:
         _remove(draft)
         folder.close()
     return repaired
+
+
+@contextlib.contextmanager
+def _filled_up(path: Path) -> Iterator[Path]:
+    """The log, or a copy with empty pages in place of those that were cut off: SQLite reads no file that lacks any."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    size, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    if path.stat().st_size >= size * pages:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="examined-", dir=path.parent) as folder:
+        for suffix in ("", wal.SUFFIXES[0]):
+            if (part := path.with_name(path.name + suffix)).exists():
+                shutil.copy(part, folder)
+        os.truncate(Path(folder) / path.name, size * pages)
+        yield Path(folder) / path.name
 
 
 def _remove(draft: Path) -> None:
@@ -189,7 +209,7 @@ def _readable(db: sqlite3.Connection, after: int) -> Iterator[Row]:
         try:
             for row in db.execute("SELECT * FROM segment WHERE first > ? ORDER BY first", (reached,)):
                 yield row
-                reached = row[0]
+                reached = max(reached, row[0])  # in a damaged tree they may be out of order
             return
         except sqlite3.DatabaseError:
             reached = _beyond(db, reached)
@@ -199,7 +219,7 @@ def _beyond(db: sqlite3.Connection, after: int) -> int | None:
     """From behind where on rows can be read again; None: nowhere."""
     found = _next(db, after)
     if found is not None:  # the row is there, what it holds is not
-        return found
+        return max(found, after + 1)
     unreadable, step = after, 1
     while (found := _next(db, after + step)) is None:
         unreadable, step = after + step, step * 2

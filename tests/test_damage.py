@@ -145,15 +145,20 @@ def test_the_log_ends_in_front_of_damage_that_is_in_no_snapshot(home):
     log.close()
 
 
+@pytest.mark.parametrize("cut_off", [False, True])
 @pytest.mark.parametrize("page", range(1, 12))
-def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(home, page):
+def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(home, page, cut_off):
     """What SQLite calls malformed too: the rows on other pages are read, and the rest is told."""
     said = {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))}
     content = bytearray(log_of(home).read_bytes())
-    content[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    content[page * 4096 : None if cut_off else (page + 1) * 4096] = b"" if cut_off else bytes(4096)
     log_of(home).write_bytes(content)
     if not upkeep.verify(log_of(home)).problem:
         assert {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))} == said
+        return
+    if cut_off and page < 3:  # the table's own root is gone
+        with pytest.raises(LogError, match="Restore a backup"):
+            salvage.repair(home)
         return
     repaired = salvage.repair(home)
     assert not upkeep.verify(log_of(home)).problem

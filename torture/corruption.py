@@ -1,9 +1,10 @@
 """Row: a byte of the log's files changes, or an end is cut off, while no broker runs.
 
 What `confab-broker verify` or the start says is *detected*. What leaves every message and the state as they were is
-*harmless*. Everything else is silent, and a failure. The write-ahead log that a kill leaves behind is damaged with and
-without the index beside it, which a power cut may take. Without it the loss of the last commit cannot be told from a
-torn write, nor any cut-off end: that is counted apart.
+*harmless*. Everything else is silent, and a failure. What is detected must not be shown all the same when the log is
+read, and a repair must keep nothing false, and say of all that it did not keep that it is lost. The write-ahead log
+that a kill leaves behind is damaged with and without the index beside it, which a power cut may take. Without it the
+loss of the last commit cannot be told from a torn write, nor any cut-off end: that is counted apart.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from pathlib import Path
 
 from msgspec.msgpack import encode
 
-from broker import upkeep, wal
+from broker import salvage, upkeep, wal
 from broker.core import Core
-from broker.log import Log, LogError
+from broker.entries import Posted
+from broker.log import Damaged, Log, LogError
+from messages import Home
 
 from .brokers import Broker, broken, endpoint, folder, stored
 from .crew import Crews, Person
@@ -47,7 +50,9 @@ def run(scale: Scale) -> Result:
         test="corrupted log: bit flips and truncations",
         trials=DAMAGES[scale],
         of="damages of log.db",
-        figures=f"{found['detected']} detected, {found['harmless']} harmless, {found['silent']} silent. "
+        figures=f"{found['detected']} detected, {found['harmless']} harmless, {found['silent']} silent; of "
+        f"those detected {found['repaired']} were repaired and kept {found['kept']:,} of {found['of']:,} messages, "
+        f"{found['beyond repair']} could not be. "
         f"Of {DAMAGES[scale] // 5} damages of a left-over log.db-wal, with log.db-shm: {tails['detected']} detected, "
         f"{tails['harmless']} harmless, {tails['shorter'] + tails['last'] + tails['silent']} else. Of as many without: "
         f"{lone['detected']} detected, {lone['harmless']} harmless, {lone['last']} cost the last commit alone or cut "
@@ -85,12 +90,12 @@ def damage(
     rng = random.Random(times)
     source = place / ("killed" if tail else "whole")
     name = "log.db-wal" if tail else "log.db"
-    intact, original = look(_copy(source, place / "copy")), (source / name).read_bytes()
-    segments = upkeep.verify(place / "copy" / "log.db").segments
+    intact, original = look(_copy(source, place / "copy" / "broker")), (source / name).read_bytes()
+    segments = upkeep.verify(place / "copy" / "broker" / "log.db").segments
     counts: Counter[str] = Counter()
     silent = []
     for _ in range(times):
-        path = _copy(source, place / "copy")
+        path = _copy(source, place / "copy" / "broker")
         content, what = _hurt(original, rng)
         path.with_name(name).write_bytes(content)
         if not index:
@@ -101,6 +106,9 @@ def damage(
         counts[kind] += 1
         if kind in ("silent", "shorter", "last"):
             silent.append(f"{kind}: {name}, {what}")
+        if kind == "detected" and not tail and verify is broken:
+            problem = shown_falsely(path, intact) or repair(path, intact, counts)
+            silent += [f"{problem}: {name}, {what}"] * bool(problem)
     return counts, silent
 
 
@@ -144,7 +152,53 @@ def classify(path: Path, verify: Callable[[Path], str], intact: Seen) -> str:
         return "detected"
     if seen == intact:
         return "harmless"
-    return "shorter" if len(seen[0]) < len(intact[0]) and seen[0] == intact[0][: len(seen[0])] else "silent"
+    return "shorter" if seen[0] == intact[0][: len(seen[0])] else "silent"  # the last commit may hold no message
+
+
+def shown_falsely(path: Path, intact: Seen) -> str:
+    """Read a damaged log as a broker does for those who were away; what it shows of it that was never said, if any."""
+    there = dict(intact[0])
+    try:
+        log = Log(path)
+    except LogError:
+        return ""
+    after = 0
+    try:
+        while after < log.head:
+            try:
+                segment = next(log.read(after))
+            except Damaged as damage:
+                after = damage.last
+                continue
+            for seq, entry in enumerate(segment.entries, segment.first):
+                if isinstance(entry, Posted) and there.get(seq) != entry.body:
+                    return f"{seq} was shown falsely"
+            after = segment.last
+    except LogError:
+        pass  # it refuses to go on
+    finally:
+        log.close()
+    return ""
+
+
+def repair(path: Path, intact: Seen, counts: Counter[str]) -> str:
+    """Repair a damaged log; what is wrong with it afterwards, if anything."""
+    try:
+        repaired = salvage.repair(Home(path.parent.parent))
+    except LogError:
+        counts["beyond repair"] += 1
+        return ""
+    counts["repaired"] += 1
+    there, kept = dict(intact[0]), dict(stored(path))
+    lost = {seq for first, last in repaired.lost for seq in range(first, last + 1)}
+    counts["kept"] += len(kept)
+    counts["of"] += len(there)
+    if problem := broken(path):
+        return f"repaired, but {problem}"
+    if false := [seq for seq, body in kept.items() if there.get(seq) != body]:
+        return f"repaired with a false {false[0]}"
+    silent = [seq for seq in there.keys() - kept.keys() if seq not in lost and seq <= repaired.head]
+    return f"repaired without {silent[0]}, and without a word" if silent else ""
 
 
 @contextmanager
