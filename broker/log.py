@@ -158,10 +158,7 @@ class Log:
         return segment
 
     def _overwrite_failed(self) -> None:
-        """Write something else in the place of a segment whose sync failed, which a start after a kill would find.
-
-        Where that fails too, nothing more can be done.
-        """
+        """Write something else in the place of a segment whose sync failed, which a start after a kill would find."""
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("PRAGMA synchronous=OFF")
             self._db.execute(f"PRAGMA user_version={FORMAT}")
@@ -295,9 +292,8 @@ class Log:
     def give_back(self, pages: int) -> None:
         """Give so many unused pages at the most back to the file system. Raises LogError."""
         try:
-            self._db.executescript(
-                f"PRAGMA incremental_vacuum({pages})"
-            )  # a row for each page, which `execute` leaves be
+            # A row for each page, which `execute` leaves be.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
         except sqlite3.Error as error:
             raise LogError(f"What is no longer used cannot be given back: {error}.") from error
 
@@ -327,7 +323,10 @@ class Log:
             return None
         before = self._db.execute("SELECT digest FROM segment WHERE first < ? ORDER BY first DESC LIMIT 1", (first,))
         previous = (before.fetchone() or self._db.execute("SELECT digest FROM cut").fetchone())[0]
-        if chain(previous, first, *row[:2]) != row[2]:
+        try:
+            if chain(previous, first, *row[:2]) != row[2]:
+                return None
+        except TypeError:  # not even a digest, a time or a blob
             return None
         segment = Segment(first, row[0], _decode.decode(row[1]))
         if len(segment.entries) != row[3]:

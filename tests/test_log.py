@@ -303,6 +303,8 @@ def test_damage_inside_is_said_and_not_taken_for_entries(path, damage):
         "UPDATE segment SET entries = CAST(replace(entries, 'x', 'y') AS BLOB) WHERE first = 13",
         "UPDATE segment SET at = at + 1 WHERE first = 13",
         "UPDATE segment SET count = 2 WHERE first = 13",
+        "UPDATE segment SET at = 'noon' WHERE first = 13",
+        "UPDATE segment SET entries = 13 WHERE first = 13",
     ],
 )
 def test_what_is_not_what_was_committed_is_not_shown(path, statement):
