@@ -22,7 +22,7 @@ import msgspec
 from messages import Home
 
 from . import wal
-from .entries import Announced, AnyEntry, Lost, Posted
+from .entries import Announced, AnyEntry, Lost, Posted, Removed
 from .folder import Folder
 from .keys import KeyPair, load_or_make
 from .log import BASE, FORMAT, NEWEST, LogError, chain, fork, newest, read_only, snapshot_in
@@ -246,11 +246,11 @@ def _place(folder: Folder, source: Path) -> None:
 def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
     """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile.
 
-    For a terminal in ASCII alone, since JSON leaves some control characters be.
+    Of those that were deleted only that they are. For a terminal in ASCII alone, since JSON leaves some control characters be.
     """
     try:
         with _reading(path) as db:
-            last = 0
+            last, deleted = 0, _deleted(db)
             for first, count, at, blob, _ in _segments(db, newest(db)[0]):
                 if last and first > last + 1 and _cut(db) > last:
                     lacking = f"what came behind {last} up to {first - 1}, which is missing here"
@@ -258,9 +258,19 @@ def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
                 last = first + count - 1
                 for seq, entry in enumerate(_decode.decode(blob), first):
                     if isinstance(entry, (Posted, Announced)):
-                        yield json.dumps(_fields(seq, at, entry), ensure_ascii=for_terminal)
+                        fields = _fields(seq, at, entry)
+                        if seq in deleted:
+                            fields = {"seq": seq, "at": at, "deleted": True}
+                        yield json.dumps(fields, ensure_ascii=for_terminal)
     except (sqlite3.Error, msgspec.DecodeError) as error:
         raise LogError(f"The log {path} cannot be read to its end: {error}.") from error
+
+
+def _deleted(db: sqlite3.Connection) -> set[int]:
+    """The messages that somebody had deleted; only segments with the word for it are decoded."""
+    rows = db.execute("SELECT entries FROM segment WHERE instr(entries, ?)", (b"removed",))
+    entries = (entry for (blob,) in rows for entry in _decode.decode(blob))
+    return {entry.seq for entry in entries if isinstance(entry, Removed)}
 
 
 def _fields(seq: int, at: int, entry: Posted | Announced) -> dict[str, object]:

@@ -25,6 +25,12 @@ def _span(text: str) -> float:
     return seconds
 
 
+def _uses(text: str) -> int:
+    if (uses := count(text)) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is too many: a million at the most")
+    return uses
+
+
 def _lasting(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
     parser.add_argument(
@@ -34,7 +40,7 @@ def _lasting(parser: argparse.ArgumentParser) -> None:
 
 def _inviting(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
-    parser.add_argument("--uses", type=count, default=1, metavar="N", help="how many keys may come in with it (1)")
+    parser.add_argument("--uses", type=_uses, default=1, metavar="N", help="how many keys may come in with it (1)")
     parser.add_argument("--expires", type=_span, metavar="TIME", help="until when: 30m, 24h, 7d (default: no end)")
     parser.add_argument("--role", choices=ROLES, default="member", help="what those become who come with it (member)")
 
@@ -69,7 +75,7 @@ def _reason(words: list[str], first: int = 1) -> str:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise UsageError(f"{text} is no message's number, as `confab history --json` shows them in `seq`.")
+        raise UsageError(f"{text} is no number, as `confab history --json` shows them in `seq`, and `confab invites`.")
     return int(text)
 
 
@@ -102,6 +108,16 @@ def _invite(options: argparse.Namespace) -> int:
     with open_client(options) as chat:
         text, number = chat.invite(options.role, options.uses, options.expires, patience(options))
     out.object({"invite": text, "number": number}) if out.as_json else out.line(harmless(text))
+    return ACCEPTED
+
+
+def _invites(options: argparse.Namespace) -> int:
+    from .oneshot import Out
+
+    no_words(options)
+    with open_client(options) as chat:
+        found = chat.invites(patience(options))
+    Out(as_json=options.json).invites(found)
     return ACCEPTED
 
 
@@ -210,5 +226,12 @@ DUTIES = {
     ),
     "rules": Subcommand("show or set the rules here or of a room", "['#ROOM'] [NAME VALUE]", add_common, _rules),
     "invite": Subcommand("make an invite that lets so many people in", "", _inviting, _invite),
+    "invites": Subcommand("the invites there are", "", add_common, _invites),
+    "uninvite": Subcommand(
+        "withdraw an invite",
+        "NUMBER",
+        add_common,
+        _deed(1, "an invite's number", lambda chat, words, _: chat.uninvite(_number(words[0]))),
+    ),
     "audit": Subcommand("what those with a role did", "", _auditing, _audit),
 }

@@ -18,6 +18,7 @@ from messages import (
     Code,
     Deed,
     Gap,
+    InviteInfo,
     MessageError,
     Person,
     Priority,
@@ -81,6 +82,16 @@ class Out:
             return
         for name, value in found.items():
             self.line(f"{harmless(name):10} {harmless(value)}".rstrip())
+
+    def invites(self, found: Iterable[InviteInfo]) -> None:
+        """Which invites there are, one a line."""
+        for one in found:
+            until = None if one.until is None else datetime.fromtimestamp(one.until / 1000).astimezone()
+            end = until.isoformat(timespec="seconds") if until else None
+            if self.as_json:
+                self.object({"number": one.invite, "role": one.role, "left": one.left, "until": end, "by": one.by})
+            else:
+                self.line(harmless(f"{one.invite}  {one.left} × {one.role}  {end or 'no end'}  by {one.by}"))
 
     def deeds(self, found: Iterable[Deed]) -> None:
         """The audit trail, one deed a line."""

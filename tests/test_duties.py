@@ -179,7 +179,7 @@ def test_every_duty_at_the_console(console: tuple[Talk, list[str]], broker: Brok
         type_line(console, "/ban 192.0.2.1 for 1h flood", "192.0.2.1 is banned for 60 minutes")
         type_line(console, "/unban 192.0.2.1", "may come in again")
         type_line(console, "/kick bob enough", "bob was kicked out.")
-        type_line(console, "/transfer bob nobody", "is no key")
+        type_line(console, "/transfer bob nobody", "nobody is neither a key")
         trail = type_line(console, "/audit", "granted")
         assert all(word in trail for word in ("muted", "removed", "kicked", "barred", "topic: Deploys", "too loud"))
         type_line(console, "/audit 0", "/audit takes")

@@ -47,6 +47,6 @@ def test_where_that_does_not_do_it_says_that_the_disk_is_full(folder, monkeypatc
 
 
 def test_where_it_listens_is_not_written_again_when_it_stands_there(folder, monkeypatch):
-    folder.publish(bytes(32), ["tcp://127.0.0.1:1"])
+    folder.publish(bytes(32), ["tcp://127.0.0.1:1"], plain=False)
     monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("a full disk has no room"))
-    folder.publish(bytes(32), ["tcp://127.0.0.1:1"])
+    folder.publish(bytes(32), ["tcp://127.0.0.1:1"], plain=False)

@@ -11,6 +11,7 @@ import pytest
 
 from broker import upkeep
 from broker.cli import main
+from broker.entries import Posted, Removed
 from broker.folder import Folder
 from broker.keys import load_or_make
 from broker.log import Log, LogError
@@ -260,3 +261,15 @@ def test_export_is_one_object_a_message(home):
 def test_a_write_ahead_log_that_cannot_be_read_is_a_problem_told_in_a_sentence(home):
     log_of(home).with_name("log.db-wal").mkdir()
     assert "cannot be read: " in upkeep.verify(log_of(home)).problem
+
+
+def test_export_tells_of_a_deleted_message_only_that_it_was(tmp_path):
+    home = Home(tmp_path)
+    home.broker.mkdir(parents=True)
+    log = Log(home.broker / "log.db")
+    log.append(1, [Posted(1, 1, 1, 0, "ann", "*", "secret"), Posted(1, 2, 1, 0, "ann", "*", "I removed it")])
+    log.append(2, [Removed("mod", 9, 1, "leak", "ann", 1, 0)])
+    log.close()
+    lines = [json.loads(line) for line in upkeep.export(home.broker / "log.db")]
+    assert lines[0] == {"seq": 1, "at": 1, "deleted": True}
+    assert [line["body"] for line in lines[1:]] == ["I removed it"]
