@@ -246,7 +246,8 @@ def _place(folder: Folder, source: Path) -> None:
 def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
     """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile.
 
-    Of those that were deleted only that they are. For a terminal in ASCII alone, since JSON leaves some control characters be.
+    Of those that were deleted only that they are. For a terminal in ASCII alone, since JSON leaves some control
+    characters be.
     """
     try:
         with _reading(path) as db:
