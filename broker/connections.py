@@ -7,7 +7,7 @@ are reused: frames of a connection that is over may still be unread when its des
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from .limits import (
@@ -44,6 +44,11 @@ class Connections:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def open(self) -> Mapping[int, Peer | None]:
+        """All of them by descriptor; None: has said nothing yet."""
+        return self._open
 
     def accepted(self, descriptor: int, now: float, address: str = "") -> int | None:
         """A connection is there; returns the descriptor of one that is too much and must be cut, maybe this one.

@@ -22,10 +22,12 @@ from . import leaving
 from .beacon import Beacon
 from .connections import Connections
 from .core import Core
+from .limits import UNFINISHED_BYTES
 from .notes import Note
 from .retention import Retention
 from .sessions import Peer
 from .sockets import Sockets, cut, peer_address
+from .swell import Swell, on_wire
 
 DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = 8192  # and no more commands than these
@@ -65,6 +67,7 @@ class Server:
         self._beacon = beacon or Beacon()
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
+        self._swell = Swell()
         self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
         self._calm_at = 0.0  # when the last burst is over for long enough, monotonic
         self._idle = False  # the last look found no input, so that there is time for the index
@@ -79,10 +82,14 @@ class Server:
         for watched in (self._router, sockets.zap, sockets.monitor, self._wake, *self._beacon.sockets.values()):
             poller.register(watched, zmq.POLLIN)
         busy = False
-        while self._core.down is None:
-            self._wait(poller, busy)
-            busy = self._tick()
-        self._farewell(self._core.down)
+        self._swell.watch()
+        try:
+            while self._core.down is None:
+                self._wait(poller, busy)
+                busy = self._tick()
+            self._farewell(self._core.down)
+        finally:
+            self._swell.rest()
 
     def _wait(self, poller: zmq.Poller, busy: bool) -> None:
         """Sleep until there is input or something is due; idle costs nothing."""
@@ -114,7 +121,9 @@ class Server:
         if self._stop is not None and self._core.down is None:
             self._core.down = Closed("the operator", self._stop)
         self._watch_connections(now)
+        self._swell.look(self._connections, now)
         exhausted = self._drain(now)
+        self._cut_endless(now, exhausted)
         self._forget_ended(now, exhausted)
         self._core.tick(now, at)
         if self._core.fed or self._core.log.head - self._core.tick_head > BURST_ENTRIES:
@@ -138,7 +147,7 @@ class Server:
     def _drain(self, now: float) -> bool:
         """Read and handle frames, up to the bounds of a tick; True when there are no more."""
         receive, more, peers = self._router.recv, self._router.getsockopt, self._peers
-        core = self._core
+        core, wrapping = self._core, self._sockets.wrapping
         frames = commands = size = 0
         while frames < DRAIN_FRAMES and commands < DRAIN_COMMANDS and size < DRAIN_BYTES:
             try:
@@ -152,6 +161,7 @@ class Server:
                 frame = receive(_NOBLOCK)
             frames += 1
             size += len(frame)
+            peer.read += on_wire(len(frame), wrapping)
             if more(_RCVMORE):
                 self._swallow(peer)
                 continue
@@ -194,7 +204,7 @@ class Server:
         """A message of the wrong number of frames: read it to its end and say so."""
         count = 1
         while self._router.getsockopt(_RCVMORE):
-            self._router.recv(_NOBLOCK)
+            peer.read += on_wire(len(self._router.recv(_NOBLOCK)), self._sockets.wrapping)
             count += 1
         text = f"A message must be one frame, this one had {count}; nothing of it was read."
         if not peer.gone:
@@ -237,6 +247,14 @@ class Server:
             self._peers.pop(peer.route, None)
         if exhausted:
             self._connections.drained()
+
+    def _cut_endless(self, now: float, exhausted: bool) -> None:
+        """Cut those of whom libzmq keeps a message that has not ended, and more of it than is right."""
+        for descriptor, peer in self._swell.endless(self._connections, now, exhausted):
+            who = "a connection" if peer is None else self._core.name_of(peer)
+            why = f"{UNFINISHED_BYTES // 1024} KiB of a message came, and no end of it"
+            self._core.note("refused", who=who, why=why)
+            cut(descriptor)
 
     # --- out ---------------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class Peer:
     greet_by: float  # monotonic time by which a Hello must have succeeded
     heard: float  # monotonic time of the last frame
     address: str = ""  # it comes from; empty: a Unix socket
+    read: int = 0  # bytes of its frames that were read, as they are on the wire
     session: Session | None = None
     reader: Session | None = None  # what its Hello needs cannot be written: asks questions as this one, and no more
     unmet: int = 0  # commands that came while it had none

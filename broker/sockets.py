@@ -56,6 +56,7 @@ class Sockets:
             raise BindError(missing)
         self._keys = keys
         self.mechanism = "PLAIN" if plain else "CURVE"
+        self.wrapping = 0 if plain else CURVE_BYTES  # bytes that a frame has more on the wire
         # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
