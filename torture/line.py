@@ -53,6 +53,12 @@ class Line:
         self._socket.send_multipart(payload)
         self.sent += 1
 
+    def send_long(self, size: int, count: int) -> None:
+        """Send a message of so many frames of this size, which here are one in memory."""
+        frame = zmq.Frame(bytes(size), copy=False)
+        self._socket.send_multipart([frame] * count, copy=False)
+        self.sent += 1
+
     def ping(self) -> None:
         """Ask how much was read."""
         self._socket.send(encode_commands([Ping(self._first + self.sent)]))

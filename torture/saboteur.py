@@ -17,6 +17,7 @@ from broker.core import Core
 from broker.entries import AnyEntry
 from broker.log import Log, LogError, Segment
 from broker.sessions import Peer
+from broker.swell import Swell
 from messages import Hello, codec, fold
 
 
@@ -146,6 +147,11 @@ def any_size() -> None:
     codec.BATCH_COMMANDS = sys.maxsize  # type: ignore[attr-defined]
 
 
+def no_end_of_messages() -> None:
+    """Let libzmq keep a message for as long as it does not end."""
+    Swell.watch = lambda _: None  # type: ignore[method-assign]
+
+
 def no_time_limits() -> None:
     """Wait for ever for a handshake, and for a first word."""
     sockets.HANDSHAKE_MS = 0
@@ -171,6 +177,7 @@ SAFEGUARDS: dict[str, Callable[[], None]] = {
     "proved-keys": trust_payload,
     "escaping": escape_nothing,
     "sizes": any_size,
+    "message-ends": no_end_of_messages,
     "time-limits": no_time_limits,
     "haste": haste,
 }
