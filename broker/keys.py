@@ -38,6 +38,8 @@ def load_or_make(path: Path, given: KeyPair | None = None) -> KeyPair:
 
 
 def _load(path: Path) -> KeyPair:
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)  # whatever copied it here may have left it open to others
     try:
         stored = json.loads(path.read_text("ascii"))
         pair = KeyPair(bytes.fromhex(stored["public"]), bytes.fromhex(stored["secret"]))

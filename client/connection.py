@@ -289,7 +289,7 @@ class Connection:
             found = self._find()
         except NotConfigured:  # nobody says; so where it was
             return
-        if found.address.key == self._address.key:
+        if (found.address.key, found.address.plain) == (self._address.key, self._address.plain):
             self._broker, self._address = found, found.address
 
     def _attempt(self, context: zmq.Context[zmq.Socket[bytes]]) -> str:

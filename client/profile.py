@@ -97,6 +97,8 @@ def make_keys(folder: Path, secret: bytes | None = None) -> tuple[bytes, bytes]:
     with locked(folder / "lock"):
         if not path.exists():
             write_whole(path, (secret or zmq.curve_keypair()[1]) + b"\n")
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)  # whatever copied it here may have left it open to others
     secret = path.read_bytes().strip()
     try:
         return zmq.curve_public(secret), secret

@@ -18,8 +18,6 @@ from .limits import DEFAULT_PORT
 
 DEFAULT_ENDPOINT = f"tcp://127.0.0.1:{DEFAULT_PORT}"
 
-TOKEN_BYTES = 16
-
 _IPC = re.compile(r"(?P<path>.+)/(?P<key>[\w-]{43})/(?P<token>[\w-]{22})")
 _TCP = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^:/\s]+)(?::(?P<port>\d{1,5}))?")
 _LOOPBACK = re.compile(r"tcp://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5}|\*)")

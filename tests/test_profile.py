@@ -111,3 +111,11 @@ def test_nothing_is_left_behind_when_a_write_fails(tmp_path: Path, monkeypatch: 
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
     monkeypatch.undo()
     open_profile(tmp_path).release()
+
+
+def test_a_key_that_a_copy_left_open_is_closed(tmp_path: Path) -> None:
+    profile = open_profile(tmp_path / "ann")
+    profile.release()
+    (tmp_path / "ann" / "key").chmod(0o644)
+    open_profile(tmp_path / "ann").release()
+    assert (tmp_path / "ann" / "key").stat().st_mode & 0o777 == 0o600
