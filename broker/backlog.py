@@ -15,6 +15,8 @@ from .sessions import Peer
 
 FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0  # seconds between two knocks at a connection that takes nothing
 MAX_WAITING = 16 * 1024 * 1024  # bytes of commands kept for a connection whose earlier ones are not done
+ALL_WAITING = 256 * 1024 * 1024  # and for all together: beyond it a connection may have no more than the next figure
+LEAST_WAITING = 1024 * 1024
 COMMAND_BYTES = 128  # what a command weighs in memory besides its text
 
 
@@ -25,6 +27,7 @@ class Backlog:
         self._stuck: dict[Peer, float] = {}  # when to knock next, monotonic
         self._knocking: dict[Peer, None] = {}  # are sent something in this tick
         self._unblocked: list[Peer] = []  # may go on in the next tick
+        self._bytes = 0  # of all commands that wait
 
     def holds(self, peer: Peer) -> bool:
         """Whether commands of this connection must wait."""
@@ -37,6 +40,7 @@ class Backlog:
     def forget(self, peer: Peer) -> None:
         """The connection is over; of what waited nothing counts, since the same may have come over its next one."""
         peer.waiting.clear()
+        self._bytes -= peer.waiting_bytes
         peer.waiting_bytes = 0
         self._stuck.pop(peer, None)
         self._knocking.pop(peer, None)
@@ -54,13 +58,16 @@ class Backlog:
             weight = _weight(command)
             peer.waiting.append((command, weight))
             peer.waiting_bytes += weight
-        return before <= MAX_WAITING < peer.waiting_bytes
+        self._bytes += peer.waiting_bytes - before
+        much = LEAST_WAITING if self._bytes > ALL_WAITING else MAX_WAITING
+        return before <= much < peer.waiting_bytes
 
     def waiting(self, peer: Peer) -> Iterator[AnyCommand | Malformed]:
         """Take what waits, one after the other; what is not taken goes on waiting."""
         while peer.waiting:
             command, weight = peer.waiting.popleft()
             peer.waiting_bytes -= weight
+            self._bytes -= weight
             yield command
 
     def postpone(self, peer: Peer, command: AnyCommand) -> None:
@@ -68,6 +75,7 @@ class Backlog:
         weight = _weight(command)
         peer.waiting.appendleft((command, weight))
         peer.waiting_bytes += weight
+        self._bytes += weight
         peer.blocked = True
         self._unblocked.append(peer)
 

@@ -42,6 +42,7 @@ HANDSHAKES_PER_SECOND = 100.0  # of one address: a handshake costs a millisecond
 HANDSHAKES_AT_ONCE = 4_096.0  # a crowd that comes back from behind one address
 
 UNFINISHED_BYTES = 320 * 1024  # of one message that has not ended: the largest frame, and what libzmq takes at once
+STRANGER_BYTES = 32 * 1024  # of a connection of which nothing was read: a handshake, and the frame of a first Hello
 SWELL_BYTES = 8 * 1024 * 1024  # the broker has grown by, before it looks whose that is: a look costs 3 µs for each
 SWELL_CPU_SECONDS = 0.01  # of work between two looks at its memory: 3 MB come meanwhile, 10 MB where all is plain
 

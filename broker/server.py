@@ -22,12 +22,11 @@ from . import leaving
 from .beacon import Beacon
 from .connections import Connections
 from .core import Core
-from .limits import UNFINISHED_BYTES
 from .notes import Note
 from .retention import Retention
 from .sessions import Peer
 from .sockets import Sockets, cut, peer_address
-from .swell import Swell, on_wire
+from .swell import Swell, allowed, on_wire
 
 DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = 8192  # and no more commands than these
@@ -252,7 +251,7 @@ class Server:
         """Cut those of whom libzmq keeps a message that has not ended, and more of it than is right."""
         for descriptor, peer in self._swell.endless(self._connections, now, exhausted):
             who = "a connection" if peer is None else self._core.name_of(peer)
-            why = f"{UNFINISHED_BYTES // 1024} KiB of a message came, and no end of it"
+            why = f"{allowed(peer) // 1024} KiB of a message came, and no end of it"
             self._core.note("refused", who=who, why=why)
             cut(descriptor)
 

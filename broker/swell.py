@@ -22,7 +22,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from .connections import Connections
-from .limits import SWELL_BYTES, SWELL_CPU_SECONDS, UNFINISHED_BYTES
+from .limits import STRANGER_BYTES, SWELL_BYTES, SWELL_CPU_SECONDS, UNFINISHED_BYTES
 from .sessions import Peer
 
 SUPPORTED = sys.platform == "linux" and os.path.exists("/proc/self/statm")
@@ -84,14 +84,14 @@ class Swell:
         self._least = memory
         for descriptor, peer in connections.open.items():
             read = _read(peer)
-            if _kept(descriptor, read) > UNFINISHED_BYTES:
+            if _kept(descriptor, read) > allowed(peer):
                 self._suspects.setdefault(descriptor, Suspect(read, now))
 
     def endless(self, connections: Connections, now: float, exhausted: bool) -> Iterator[tuple[int, Peer | None]]:
         """After frames were read: take those of whom nothing was there to be read; `exhausted`: all was read."""
         for descriptor, (read, since) in list(self._suspects.items()):
             peer = connections.open.get(descriptor)
-            if _read(peer) != read or _kept(descriptor, read) <= UNFINISHED_BYTES:
+            if _read(peer) != read or _kept(descriptor, read) <= allowed(peer):
                 del self._suspects[descriptor]
             elif exhausted or since + UNREAD_SECONDS <= now:
                 del self._suspects[descriptor]
@@ -102,6 +102,11 @@ def on_wire(size: int, wrapping: int) -> int:
     """The bytes that a frame of this size took on the wire, with so many added by its encryption."""
     size += wrapping
     return size + (_SHORT if size < _MIDDLE else _LONG)
+
+
+def allowed(peer: Peer | None) -> int:
+    """The bytes that libzmq may keep of a connection with nothing to be read."""
+    return STRANGER_BYTES if peer is None else UNFINISHED_BYTES
 
 
 def _read(peer: Peer | None) -> int:
@@ -120,7 +125,7 @@ def _kept(descriptor: int, read: int) -> int:
         if len(info) < _RECEIVED.size:  # Linux before 4.1
             return 0
         [received] = _RECEIVED.unpack(info)
-        if received - read <= UNFINISHED_BYTES:
+        if received - read <= STRANGER_BYTES:
             return int(received - read)
         waiting = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))  # is the kernel's, and bounded by it
         return int(received - read - int.from_bytes(waiting, sys.byteorder))

@@ -162,7 +162,7 @@ def test_a_search_for_words_that_never_meet_is_spread_over_answers(wire, monkeyp
 
 
 def test_what_waits_for_one_connection_is_bounded_and_then_it_is_cut(wire, monkeypatch):
-    monkeypatch.setattr(core, "MAX_WAITING", 100_000)
+    monkeypatch.setattr(backlog, "MAX_WAITING", 100_000)
     alice, bob = wire.connect("alice"), wire.connect("bob")
     for n in range(500):
         alice.put(*(Join(n, "#room") if n % 2 else Leave(n, "#room") for n in range(1, 100)))

@@ -18,7 +18,7 @@ import zmq
 
 from broker import server, swell
 from broker.connections import Connections
-from broker.limits import UNFINISHED_BYTES
+from broker.limits import STRANGER_BYTES, UNFINISHED_BYTES
 from broker.swell import Swell
 from messages import FRAME_BYTES, PROTOCOL, Hello, Post, encode_commands, key_text
 
@@ -212,3 +212,26 @@ def test_a_connection_without_a_count_is_left_alone():
         assert swell._kept(one.fileno(), 0) == 0
         gone = one.fileno()
     assert swell._kept(gone, 0) == 0
+
+
+# --- before anything was read ----------------------------------------------------------------------------------------
+
+GREETING = (b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0")).ljust(64, b"\0")
+
+
+@pytest.mark.parametrize("broker", ["curve"], indirect=True)
+@pytest.mark.parametrize("allowed", [STRANGER_BYTES, UNFINISHED_BYTES], ids=["as it is", "the control"])
+def test_a_stranger_may_begin_a_handshake_and_no_large_frame(broker: Stepped, monkeypatch, allowed: int) -> None:
+    """Of two that fill a frame which never ends, the one that is larger than a handshake is cut."""
+    monkeypatch.setattr(swell, "STRANGER_BYTES", allowed)
+    where = urlsplit(broker.address.endpoint)
+    address, open_ones = (where.hostname, where.port), broker.server._connections
+    with socket.create_connection(address) as small, socket.create_connection(address) as large:
+        for stranger, size in ((small, 10_000), (large, 200_000)):
+            stranger.sendall(GREETING + bytes([COMMAND | LONG]) + (FRAME_BYTES - 1).to_bytes(8, "big") + bytes(size))
+        if allowed == STRANGER_BYTES:
+            broker.until(lambda: bool(whys(broker)) and len(open_ones) == 1, "one is cut")
+        else:
+            broker.until(lambda: len(open_ones) == 2, "both are there")
+            serves(broker)
+            assert whys(broker) == []
