@@ -178,7 +178,8 @@ def _verify(home: Home) -> int:
 
     path = home.broker / "log.db"
     verdict = upkeep.verify(path)
-    print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")
+    if verdict.segments or not verdict.problem:
+        print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")
     if verdict.cut:
         print(f"The log begins behind sequence {verdict.cut}: what came before is no longer kept.")
     if verdict.lost:
@@ -321,7 +322,8 @@ def _listening(home: Home) -> list[Address]:
     except (OSError, msgspec.MsgspecError, MessageError) as error:
         from .folder import FolderError
 
-        raise FolderError(f"{home.local} does not say where the broker listens; start it once: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise FolderError(f"{home.local} does not say where the broker listens ({why}); start it once.") from error
 
 
 def _from_outside(address: Address) -> Address:

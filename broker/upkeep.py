@@ -188,7 +188,8 @@ def backup(home: Home, target: Path) -> int:
     except (sqlite3.Error, OSError) as error:
         damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
         way_on = f" {WAY_ON}" if damaged else ""
-        raise LogError(f"The backup to {target} failed: {error}. Nothing was left there.{way_on}") from error
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise LogError(f"The backup to {target} failed: {why}. Nothing was left there.{way_on}") from error
     return head
 
 
