@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from messages import Code, rank
 
+from .limits import BARRED
 from .state import Penalty, Ticket
 
 if TYPE_CHECKING:
@@ -97,6 +98,14 @@ def read_network(text: str) -> str | None:
     if network.is_loopback:
         raise ValueError(f"{text} is this machine itself.")
     return str(network)
+
+
+def room_for_bar(core: Core) -> bool:
+    """Whether one more network may be barred; those that have ended count little."""
+    barred = core.state.barred
+    return len(barred) < BARRED or (
+        len(barred) < 10 * BARRED and sum(penalty.holds(core.at) for penalty in barred.values()) < BARRED
+    )
 
 
 def is_wide(network: str) -> bool:

@@ -76,6 +76,10 @@ class Backlog:
         peer.waiting.appendleft((command, weight))
         peer.waiting_bytes += weight
         self._bytes += weight
+        self.interrupt(peer)
+
+    def interrupt(self, peer: Peer) -> None:
+        """Go on with its commands in the next tick only."""
         peer.blocked = True
         self._unblocked.append(peer)
 

@@ -47,7 +47,7 @@ def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
             nick = core.state.by_key[deed.key].nick
             text = f"Your nick {nick} belongs to another key now, by {by}. You may come back under another nick."
             _changed_hands(core, deed.account, "gave the nick to another key", "", now, text)
-            _heir(core, core.state.by_key[deed.key], by)
+            _heir(core, core.state.by_key[deed.key], by, now)
         case entries.Revoked():
             why = f": {deed.reason}" if deed.reason else ""
             text = f"Your nick is free and your role ended, by {by}{why}. You may come back as a guest."
@@ -99,7 +99,10 @@ def _changed_hands(core: Core, account: int, what: str, why: str, now: float, to
         leaving.tell_left(core, here, what)
 
 
-def _heir(core: Core, heir: Account, by: str) -> None:
+def _heir(core: Core, heir: Account, by: str, now: float) -> None:
+    if (ban := heir.banned(core.at)) is not None:
+        put_out(core, heir, Code.BANNED, f"banned by {ban.by}", ban.reason, now)
+        return
     here = core.here.get(heir.id)
     if here is None:
         return

@@ -67,6 +67,7 @@ class Core:
         self.receipts = Receipts(self.state, self.here)
         self.out = Outbound()
         self.seats = limits.Seats()
+        self.newcomers = limits.Buckets()
         self.choosing: dict[Peer, str] = {}  # were refused a nick and may take their time; the address of each
         self.buckets = limits.Buckets()
         self.rate = 0.0  # commands a second that one account may say; 0: as many as it can
@@ -111,8 +112,7 @@ class Core:
         """Take one frame's commands from a connection."""
         peer.heard = now
         if peer.session is not None:
-            if self.rate:
-                commands = limits.pace(self, peer, peer.session, commands, now)
+            commands = limits.pace(self, peer, peer.session, commands, now)
         elif not peer.operator and limits.greeting_over(self, peer, len(commands), now):
             return
         if self.backlog.holds(peer):  # who does not listen is not listened to
@@ -127,6 +127,8 @@ class Core:
         """Carry out commands up to one that must be decided before the next is looked at."""
         while (command := requests.propose_posts(self, peer, commands)) is not None:
             requests.handle(self, peer, command, now)
+            if peer.unpaced and peer.session is not None:  # that was its Hello
+                self.backlog.interrupt(peer)
             if peer.gone or peer.blocked:  # dismissed: nothing behind that counts
                 return
 
@@ -222,7 +224,7 @@ class Core:
         for peer in self.backlog.knock(now):
             self.out.knock(peer)
         for peer in self.backlog.unblocked():
-            self._handle(peer, self.backlog.waiting(peer), now)
+            self._handle(peer, limits.go_on(self, peer, now), now)
         while self._due and self._due[0][0] <= now:
             due, _, what = heapq.heappop(self._due)
             if now > due + LATE_SECONDS:
@@ -250,8 +252,7 @@ class Core:
         if self._entries or self._leaving or self.out.pending:
             return now
         times = [self._due[0][0]] if self._due else []
-        waiting = self.backlog.deadline(now)
-        if waiting is not None:
+        if (waiting := self.backlog.deadline(now)) is not None:
             times.append(waiting)
         if self.closing:
             times.append(self.closing[0])

@@ -6,6 +6,7 @@ somebody might do it was settled before, in `moderation`.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from messages import rank
@@ -34,7 +35,7 @@ from .entries import (
 )
 
 if TYPE_CHECKING:
-    from .state import State
+    from .state import Penalty, State
 
 
 def apply(state: State, seq: int, deed: AnyDeed) -> bool:
@@ -133,12 +134,12 @@ def _rule(state: State, deed: Ruled) -> None:
 def _transfer(state: State, seq: int, deed: Transferred) -> bool:
     """The heir has nick, rooms, role and penalties from here on; what was said before is the former key's to read."""
     former, heir = state.accounts[deed.account], state.account(seq, deed.key)
-    if not former.nick or heir is former or heir.registered:
+    if not former.nick or heir is former or (heir.nick and (heir.registered or not deed.renames)):
         return False
     nick, role, rooms = former.nick, former.role, list(former.rooms)
     doors = [room for room in state.rooms.values() if former.id in room.opened]
     owned = [room for room in state.rooms.values() if room.owner == former.id]
-    heir.ban, heir.mute = former.ban or heir.ban, former.mute or heir.mute
+    heir.ban, heir.mute = _later(former.ban, heir.ban), _later(former.mute, heir.mute)
     _strip(state, former.id)
     state.name(heir, nick)
     heir.registered = heir.admitted = True
@@ -155,6 +156,12 @@ def _transfer(state: State, seq: int, deed: Transferred) -> bool:
         own_room.owner = heir.id
     state.owned[heir.id] += len(owned)
     return True
+
+
+def _later(one: Penalty | None, other: Penalty | None) -> Penalty | None:
+    """Of two penalties that which ends later."""
+    held = [penalty for penalty in (one, other) if penalty is not None]
+    return max(held, key=lambda penalty: inf if penalty.until is None else penalty.until, default=None)
 
 
 def _strip(state: State, whose: int) -> None:

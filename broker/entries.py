@@ -222,6 +222,7 @@ class Transferred(Deed, tag="transferred"):
 
     account: int
     key: bytes
+    renames: bool = False  # also a key that goes by a nick now
 
 
 class Revoked(Deed, tag="revoked"):

@@ -78,7 +78,7 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     entries: list[AnyEntry] = []
     if better := access.worth(account, ticket):
         entries.append(Redeemed(account.nick if account and account.nick else command.nick, 0, peer.key, better.id))
-    if account is not None and not account.nick and account.muted(core.at) and fold(command.nick) != account.last_nick:
+    if account is not None and _hiding(account, command.nick, core.at):
         core.refuse(peer, 0, Code.NICK_INVALID, f"You are muted, and known here as {account.last_nick}. Come as that.")
         return
     if account is None or not account.nick:
@@ -97,6 +97,10 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         entries += [Named(peer.key, nick, command.quiet), Joined(peer.key, GENERAL)]
     if account is None or (account.id, command.device) not in core.state.by_token:
         entries.append(Installed(peer.key, command.device))
+    if account is None and _swarming(core, peer, now):
+        text = "Too many have come from your address for the first time. Come again in some seconds."
+        core.refuse(peer, 0, Code.TOO_MANY, text)
+        return
     if entries:
         core.ask(peer, command, *entries)
     elif account is not None:
@@ -118,13 +122,23 @@ def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes, now
         return f"There are {SESSIONS_PER_ACCOUNT} sessions under your key already. Close some, or come again later."
     if account is not None and device is None and core.state.installed[account.id] >= DEVICES_PER_ACCOUNT:
         return f"{DEVICES_PER_ACCOUNT:,} devices have used your key, and more are not possible. Take one of them again."
-    if account is None and not is_local(peer.address):
-        whose = ("newcomers", site(peer.address))
-        if not core.buckets.take(whose, 1, NEWCOMERS_PER_SECOND, NEWCOMERS_AT_ONCE, now):
-            return "Too many have come from your address for the first time. Come again in some seconds."
     if core.seats.at(peer.address) >= SESSIONS_PER_ADDRESS:
         return f"There are {SESSIONS_PER_ADDRESS:,} sessions from your address already. Come again later."
     return ""
+
+
+def _swarming(core: Core, peer: Peer, now: float) -> bool:
+    """Whether too many accounts came into being from this address lately; those of this machine are not counted."""
+    if is_local(peer.address):
+        return False
+    return not core.newcomers.take(site(peer.address), 1, NEWCOMERS_PER_SECOND, NEWCOMERS_AT_ONCE, now)
+
+
+def _hiding(account: Account, nick: str, at: int) -> bool:
+    """Whether someone who was muted would come back, with another nick than the one known to all."""
+    if account.nick or not account.last_nick or account.muted(at) is None:
+        return False
+    return fold(nick) != fold(account.last_nick)
 
 
 def refuse_taken(core: Core, peer: Peer, nick: str, now: float) -> None:

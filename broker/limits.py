@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from messages import BATCH_COMMANDS, AnyCommand, Bye, Code, Feed, Malformed, Mark, Ping, Rejected
@@ -91,10 +92,11 @@ class Seats:
 
 
 class Buckets:
-    """Token buckets by whom they are for: `rate` tokens a second, at most `most` at once."""
+    """Token buckets by whom they are for, all of one `rate` of tokens a second, and at most `most` at once."""
 
     def __init__(self) -> None:
         self._buckets: dict[object, tuple[float, float]] = {}  # tokens left, and when that was, monotonic
+        self._tidy_at = _FORGET  # so many
 
     def take(self, whose: object, wanted: float, rate: float, most: float, now: float) -> float:
         """Take as many tokens as there are, up to `wanted`; returns how many whole ones that were."""
@@ -102,10 +104,11 @@ class Buckets:
         left = min(most, left + (now - at) * rate)
         taken = min(wanted, left // 1)
         self._buckets[whose] = (left - taken, now)
-        if len(self._buckets) > _FORGET:
+        if len(self._buckets) > self._tidy_at:
             self._buckets = {
                 who: (left, at) for who, (left, at) in self._buckets.items() if left + (now - at) * rate < most
             }
+            self._tidy_at = max(_FORGET, 2 * len(self._buckets))
         return taken
 
 
@@ -117,21 +120,28 @@ def pace(
     Once something was refused, all behind it is too, until its number comes again, and not before then. So whatever was
     under way meanwhile does not overtake it.
     """
-    allowed = len(commands)
+    peer.unpaced = False
+    if not (core.rate or session.held_from):
+        return commands
     numbers = [number_of(command) for command in commands if not isinstance(command, _UNLIMITED)]
     if not numbers:
         return commands
+    allowed = len(commands)
     if session.held_from and (now < session.held_until or numbers[0] > session.held_from):
         allowed = 0
     else:
         session.held_from = 0
+        if not core.rate:
+            return commands
         account = session.here.account.id
-        allowed = int(core.buckets.take(account, len(commands), core.rate, core.rate * BURST_SECONDS, now))
+        allowed = int(core.buckets.take(account, len(numbers), core.rate, core.rate * BURST_SECONDS, now))
+        allowed = len(commands) if allowed == len(numbers) else allowed
     rest = [command for command in commands[allowed:] if not isinstance(command, _UNLIMITED)]
     if not rest:
         return commands
     session.held_from = session.held_from or number_of(rest[0])
-    again = min(max(PAUSE_SECONDS[0], len(rest) / core.rate, session.held_until - now), PAUSE_SECONDS[1])
+    needed = len(rest) / core.rate if core.rate else 0.0
+    again = min(max(PAUSE_SECONDS[0], needed, session.held_until - now), PAUSE_SECONDS[1])
     session.held_until = now + again
     text = f"You are faster than this broker allows ({core.rate:g} commands a second); again in {again:.0f} s."
     for command in rest:
@@ -140,9 +150,17 @@ def pace(
     return commands[:allowed] + [command for command in commands[allowed:] if isinstance(command, _UNLIMITED)]
 
 
+def go_on(core: Core, peer: Peer, now: float) -> Iterator[AnyCommand | Malformed]:
+    """What waited for a connection; if that was before it had a session, as far as the account's rate allows."""
+    if peer.session is not None and peer.unpaced:
+        core.backlog.keep(peer, pace(core, peer, peer.session, list(core.backlog.waiting(peer)), now))
+    return core.backlog.waiting(peer)
+
+
 def greeting_over(core: Core, peer: Peer, count: int, now: float) -> bool:
     """Whether a connection without a session has said too much by now; it is told so and cut."""
     peer.unmet += count
+    peer.unpaced = True
     if peer.unmet <= GREETING_COMMANDS:
         return False
     text = "Too much came before a Hello that succeeded."

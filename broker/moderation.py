@@ -30,8 +30,8 @@ from messages import (
 )
 
 from . import leaving
-from .access import is_wide, read_network
-from .checks import Actor, actor, may_know, short_enough
+from .access import is_wide, read_network, room_for_bar
+from .checks import Actor, actor, may_know, muted, short_enough
 from .entries import (
     EVERYONE_ID,
     Admitted,
@@ -73,7 +73,8 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
     who = actor(core, peer)
     if not has_rank(core, peer, command.number, who, LEAST.get(type(command), "guest")):
         return
-    if not short_enough(core, peer, command.number, getattr(command, "reason", "")):
+    reason = getattr(command, "reason", "")
+    if not short_enough(core, peer, command.number, reason) or (reason and muted(core, peer, command.number)):
         return
     match command:
         case Down():
@@ -81,7 +82,7 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
         case Delete():
             _delete(core, peer, who, command)
         case Ban() | Unban() if (network := _network(core, peer, command)) is not None:
-            if isinstance(command, Ban) and network not in core.state.barred and len(core.state.barred) >= BARRED:
+            if isinstance(command, Ban) and network not in core.state.barred and not room_for_bar(core):
                 text = f"{BARRED:,} addresses are banned already; let some in again, or ban a range."
                 core.refuse(peer, command.number, Code.TOO_MANY, text)
             elif network and has_rank(core, peer, command.number, who, "admin" if is_wide(network) else "moderator"):
@@ -134,7 +135,7 @@ def _person(core: Core, peer: Peer, who: Actor, command: Moderating) -> None:
     account = _whom(core, peer, who, command, name)
     if account is None:
         return
-    if not who.above(account) or (who.account is account and isinstance(command, (Ban, Mute, Kick))):
+    if not who.above(account) or (who.account is account and isinstance(command, (Ban, Unban, Mute, Unmute, Kick))):
         whom = "yourself" if who.account is account else f"{account.last_nick}, who is {account.role}"
         core.refuse(peer, command.number, Code.NOT_ALLOWED, f"You may not do that to {whom}.")
         return
@@ -230,7 +231,7 @@ def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Ac
         text = f"That key goes by {heir.nick}, and nobody is renamed so. Leave there first: /unregister, then /quit."
         core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         return None
-    return Transferred(who.name, who.id, account.id, key)
+    return Transferred(who.name, who.id, account.id, key, who.rank >= rank("admin"))
 
 
 # --- messages, and the whole broker ----------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
         core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
     elif not isinstance(entry, (Posted, Announced)) or command.seq in core.state.removed:
         core.refuse(peer, command.number, Code.NOT_ALLOWED, f"Message {command.seq} is deleted already.")
-    elif len(core.state.removed) >= REMOVED:
+    elif len(core.state.removed) >= (REMOVED // 2 if mine else REMOVED):
         core.refuse(
             peer, command.number, Code.TOO_MANY, f"{REMOVED:,} messages are deleted already, and no more can be."
         )

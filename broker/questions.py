@@ -12,7 +12,7 @@ from messages import NICK_LENGTH, SEARCH_WORDS, Audit, Code, Done, History, Room
 
 from . import audit, recall, roster
 from .checks import actor, find_target, may_know
-from .entries import Announced, AnyEntry, Deed, Opened, Posted, Ruled
+from .entries import Announced, AnyEntry, Deed, Opened, Posted, Removed, Ruled
 from .index import pair, words_of
 from .log import LogError
 from .receipts import Watch
@@ -91,7 +91,9 @@ def audited(core: Core, peer: Peer, command: Audit) -> None:
     who, rooms = actor(core, peer), core.state.rooms
 
     def may_see(deed: Deed) -> bool:
-        room = rooms.get(deed.room) if isinstance(deed, (Ruled, Opened)) else None
+        if isinstance(deed, Removed) and deed.to in core.state.accounts:  # said to one person, who was told
+            return False
+        room = rooms.get(deed.room if isinstance(deed, (Ruled, Opened)) else getattr(deed, "to", 0))
         return room is None or may_know(core, who, room)
 
     if not core.afford(peer, command, HISTORY_COST):

@@ -137,10 +137,10 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
 def _read_only(core: Core, peer: Peer, reader: Session, command: AnyCommand) -> None:
     """Answer a question while nothing can be written; once it can be, have the rest sent again by a session."""
     match command:
-        case Who() | Rooms() | History() | Search():
-            questions.handle(core, peer, reader, command)
         case _ if core.storing:
             core.cut.append(peer)
+        case Who() | Rooms() | History() | Search():
+            questions.handle(core, peer, reader, command)
         case _:
             text = "The broker cannot write its log at present; nothing is accepted. It can be sent again later."
             core.refuse(peer, number_of(command), Code.NOT_STORED, text)

@@ -146,13 +146,18 @@ def _invite(core: Core, peer: Peer, who: Actor, command: Invite | Invites | Unin
             core.ask(peer, command, entries.Uninvited(who.name, who.id, command.invite))
         case Invite() if rank(command.role) >= who.rank and who.rank < rank("owner"):
             core.refuse(peer, command.number, Code.NOT_ALLOWED, f"You may not make {command.role}s.")
-        case Invite() if len(core.state.tickets) >= TICKETS:
+        case Invite() if _good(core) >= TICKETS:
             core.refuse(peer, command.number, Code.TOO_MANY, f"There are {TICKETS:,} invites already; withdraw some.")
         case Invite():
             token, digest = new_token()
             peer.token = token
             made = entries.Invited(who.name, who.id, digest, command.role, command.uses, until(core, command.seconds))
             core.ask(peer, command, made)
+
+
+def _good(core: Core) -> int:
+    """How many invites can be used still."""
+    return sum(one.until is None or one.until > core.at for one in core.state.tickets.values())
 
 
 def new_token() -> tuple[str, bytes]:

@@ -33,6 +33,7 @@ class Peer:
     session: Session | None = None
     reader: Session | None = None  # what its Hello needs cannot be written: asks questions as this one, and no more
     unmet: int = 0  # commands that came while it had none
+    unpaced: bool = False  # and some may be behind the Hello that gives it one
     refused: int = 0  # and how many of them were
     token: str = ""  # of the invite that is being made for it
     operator: bool = False  # proved the broker's own key: may grant and take down, and is no account

@@ -274,9 +274,12 @@ class State:
         self.by_digest.pop(ticket.digest, None)
 
     def rank_up(self, account: Account, role: Role, seq: int) -> None:
-        """Give an account a role. Who has one is known, and keeps the nick: nobody else is to be taken for them."""
+        """Give an account a role, which makes it known.
+
+        Whoever has one keeps the nick, so that nobody else is taken for them; announcers, which are scripts, share it.
+        """
         account.role, account.admitted = role, True
-        if rank(role) and not account.registered:
+        if role not in ("guest", "announcer") and not account.registered:
             account.registered, account.taken = True, seq
 
     def account(self, seq: int, key: bytes) -> Account:

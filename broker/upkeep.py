@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from messages import Home
 
@@ -26,7 +27,7 @@ from .entries import Announced, AnyEntry, Lost, Posted, Removed
 from .folder import Folder
 from .keys import KeyPair, load_or_make
 from .log import BASE, FORMAT, NEWEST, LogError, chain, fork, newest, read_only, snapshot_in
-from .state import State
+from .state import Snapshot, State
 
 PORTION_BYTES = 1024 * 1024  # of segments read in one transaction, some milliseconds
 WAY_ON = "`confab-broker repair` goes on with what is whole, or restore a backup."
@@ -111,7 +112,7 @@ def _verify(db: sqlite3.Connection, verdict: Verdict) -> bool:
             verdict.lost += isinstance(entry, Lost)
             if seq > base:
                 state.apply(seq, entry)
-            if snapshot is not None and seq == snapshot.seq and state.snapshot() != snapshot:
+            if snapshot is not None and seq == snapshot.seq and not _same(state.snapshot(), snapshot, verdict.cut):
                 verdict.problem = f"The snapshot at {seq} is not what the log amounts to."
                 return True
         verdict.segments, verdict.entries, expected = verdict.segments + 1, verdict.entries + count, first + count
@@ -119,6 +120,12 @@ def _verify(db: sqlite3.Connection, verdict: Verdict) -> bool:
     if known >= expected:
         verdict.problem = f"The log ends at {expected - 1}, but a snapshot knows {known}: the end of it is lost."
     return True
+
+
+def _same(folded: Snapshot, stored: Snapshot, cut: int) -> bool:
+    """Whether two snapshots say the same; which messages were deleted that are cut off by now is forgotten."""
+    removed = [[seq for seq in each.removed if seq > cut] for each in (folded, stored)]
+    return removed[0] == removed[1] and replace(folded, removed=[]) == replace(stored, removed=[])
 
 
 def _segments(db: sqlite3.Connection, head: int) -> Iterator[Row]:
@@ -270,9 +277,11 @@ def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
 
 def _deleted(db: sqlite3.Connection) -> set[int]:
     """The messages that somebody had deleted; only segments with the word for it are decoded."""
-    rows = db.execute("SELECT entries FROM segment WHERE instr(entries, ?)", (b"removed",))
-    entries = (entry for (blob,) in rows for entry in _decode.decode(blob))
-    return {entry.seq for entry in entries if isinstance(entry, Removed)}
+    found = {seq for which in (BASE, NEWEST) if (kept := snapshot_in(db, which)) for seq in kept.removed}
+    for _, _, _, blob, _ in _segments(db, newest(db)[0]):
+        if b"removed" in blob:
+            found |= {entry.seq for entry in _decode.decode(blob) if isinstance(entry, Removed)}
+    return found
 
 
 def _fields(seq: int, at: int, entry: Posted | Announced) -> dict[str, object]:

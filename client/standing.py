@@ -40,6 +40,7 @@ class Standing:
         match event:
             case Moderated(what="granted", detail=role):
                 self.role = role
+                self.registered |= role not in ("guest", "announcer")
             case Moderated(what="expelled", detail=room):
                 self._room(room, False)
             case Presence(what="renamed", nick=nick, text=other) if fold(nick) == fold(self.nick):

@@ -6,7 +6,23 @@ import pytest
 
 from broker import limits
 from broker.connections import Connections
-from messages import Accepted, Admit, Ban, Delete, Hello, Join, Message, Ping, Pong, Post, Rejected, Rule, Welcome, Who
+from messages import (
+    PROTOCOL,
+    Accepted,
+    Admit,
+    Ban,
+    Delete,
+    Hello,
+    Join,
+    Message,
+    Ping,
+    Pong,
+    Post,
+    Rejected,
+    Rule,
+    Welcome,
+    Who,
+)
 
 from .test_moderation import operator, person, refusals
 from .wire import Remote, Wire
@@ -92,6 +108,28 @@ def test_another_device_or_a_new_session_is_no_way_round(wire):
     assert refusals(wire.connect("ann").say(Post(501, "*", "x"))) == ["too_fast"]
 
 
+def test_what_stands_behind_a_hello_is_counted_too(wire):
+    """In its own frame, or waiting until its entries are stored."""
+    person(wire, "ann"), person(wire, "ben")
+    slow(wire)
+    known, fresh = wire.connect("ann", greet=False), wire.connect("cid", greet=False)
+    assert accepted(known.say(Hello(PROTOCOL, "ann", bytes(16)), *posts(1, 600))) == 500
+    assert accepted(fresh.say(Hello(PROTOCOL, "cid", bytes(16)), *posts(1, 600))) == 500
+    assert refusals(known.say(Post(601, "*", "x")) + fresh.say(Post(601, "*", "x"))) == ["too_fast"] * 2
+
+
+def test_a_pause_is_kept_though_the_rule_has_ended(wire):
+    """Or what was under way would overtake what was refused."""
+    ann, ben = person(wire, "ann"), person(wire, "ben")
+    slow(wire)
+    ann.say(*posts(1, 510))
+    operator(wire).say(Rule(1, "*", "rate", "off"))
+    assert refusals(ann.say(*posts(511, 515))) == ["too_fast"] * 5
+    wire.tick(seconds=2)
+    assert accepted(ann.say(*posts(501, 515))) == 15
+    assert [event.body for event in ben.hear(Message)] == [str(number) for number in range(1, 516)]
+
+
 def test_without_the_rule_all_is_taken(wire):
     """The control: the limit off, and nothing is refused."""
     ann = person(wire, "ann")
@@ -160,18 +198,27 @@ def test_devices_of_one_key_are_bounded(wire, monkeypatch):
     assert [type(answer) for answer in answers] == [Welcome, Welcome, Rejected, Welcome]
 
 
-def test_banned_addresses_those_let_in_and_deleted_messages_are_bounded(wire, monkeypatch):
-    monkeypatch.setattr("broker.moderation.BARRED", 1)
-    monkeypatch.setattr("broker.moderation.REMOVED", 1)
+def test_banned_addresses_and_those_let_in_are_bounded(wire, monkeypatch):
+    monkeypatch.setattr("broker.access.BARRED", 1)
     monkeypatch.setattr("broker.rulings.OPENED", 1)
     alice = person(wire, "alice", "admin")
     person(wire, "bob")
     assert refusals(alice.say(Ban(1, "192.0.2.1"))) == []
-    assert refusals(alice.say(Ban(2, "192.0.2.1", "again"))) == [], "it is no further one"
+    assert refusals(alice.say(Ban(2, "192.0.2.1", "again", seconds=60))) == [], "it is no further one"
     assert refusals(alice.say(Ban(3, "192.0.2.2"))) == ["too_many"]
-    alice.say(*posts(4, 5))
-    assert refusals(alice.say(Delete(6, wire.log.head)) + alice.say(Delete(7, wire.log.head - 2))) == ["too_many"]
-    assert refusals(alice.say(Admit(8, "#general", "bob")) + alice.say(Admit(9, "#general", "alice"))) == ["too_many"]
+    assert refusals(alice.say(Admit(4, "#general", "bob")) + alice.say(Admit(5, "#general", "alice"))) == ["too_many"]
+    wire.tick(seconds=61)
+    assert refusals(alice.say(Ban(6, "192.0.2.2"))) == [], "one that has ended does not count"
+
+
+def test_deleted_messages_are_bounded_and_ones_own_cannot_use_up_what_admins_need(wire, monkeypatch):
+    monkeypatch.setattr("broker.moderation.REMOVED", 2)
+    alice = person(wire, "alice", "admin")
+    bob = person(wire, "bob")
+    bob.say(*posts(1, 4))
+    last = wire.log.head
+    assert refusals(bob.say(Delete(5, last)) + bob.say(Delete(6, last - 1))) == ["too_many"]
+    assert refusals(alice.say(Delete(1, last - 1)) + alice.say(Delete(2, last - 2))) == ["too_many"]
 
 
 def test_rooms_of_one_account_are_bounded(wire, monkeypatch):

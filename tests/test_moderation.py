@@ -452,6 +452,48 @@ def test_a_mute_goes_with_the_nick(wire):
     assert refusals(heir.say(Post(1, "*", "evaded"))) == ["muted"]
 
 
+def test_of_two_penalties_the_later_one_goes_with_the_nick(wire):
+    """The heir's own is not ended by a transfer, and an heir who is banned is put out under the new nick too."""
+    ann, fresh, mod = person(wire, "ann"), person(wire, "fresh"), person(wire, "mod", "moderator")
+    ann.say(Register(1))
+    mod.say(Mute(1, "ann", seconds=60.0), Mute(2, "fresh"), Ban(3, "ann", seconds=60.0))
+    desk = operator(wire)
+    fresh.say(Bye())
+    assert refusals(desk.say(Transfer(2, "ann", key_text(key_of("fresh"))))) == []
+    heir = wire.core.state.by_key[key_of("fresh")]
+    assert (heir.nick, heir.mute.until, heir.ban.until is None) == ("ann", None, False)
+    assert refusals(wire.connect("fresh", nick="ann").hear()) == ["banned"]
+
+
+def test_an_heir_who_is_here_and_banned_with_the_nick_is_put_out(wire):
+    ann, fresh, mod = person(wire, "ann"), person(wire, "fresh"), person(wire, "mod", "moderator")
+    ann.say(Register(1))
+    mod.say(Ban(1, "ann"))
+    assert refusals(operator(wire).say(Transfer(2, "ann", key_text(key_of("fresh"))))) == []
+    assert [event.code for event in fresh.hear(Dismissed)] == ["banned"]
+
+
+def test_who_is_muted_gives_no_reasons_and_lifts_no_mute_of_their_own(wire):
+    ann, admin = person(wire, "ann", "moderator"), person(wire, "boss", "admin")
+    said = ann.say(Post(1, "*", "x"))[-1].seq
+    admin.say(Mute(1, "ann"))
+    assert refusals(ann.say(Delete(2, said, "rude words"))) == ["muted"]
+    assert refusals(ann.say(Unmute(3, "ann"))) == ["not_allowed"]
+    assert refusals(ann.say(Delete(4, said))) == []
+
+
+def test_the_trail_does_not_say_who_wrote_to_whom(wire):
+    """Nor what was deleted in a room that is not one's own to know."""
+    ann, _ben, mod = person(wire, "ann"), person(wire, "ben"), person(wire, "mod", "moderator")
+    ann.say(Join(1, "#cabal"), Rule(2, "#cabal", "private", "on"))
+    direct = ann.say(Post(3, "@ben", "x"))[-1].seq
+    inside = ann.say(Post(4, "#cabal", "x"))[-1].seq
+    public = ann.say(Post(5, "*", "x"))[-1].seq
+    assert refusals(ann.say(*(Delete(n, seq) for n, seq in ((6, direct), (7, inside), (8, public))))) == []
+    [page] = [event for event in mod.say(Audit(1)) if isinstance(event, AuditPage)]
+    assert [deed.whom for deed in page.deeds if deed.what == "removed"] == [f"message {public}"]
+
+
 def test_who_is_muted_makes_no_room_sets_no_topic_and_takes_no_other_name(wire):
     ann, mod = person(wire, "ann"), person(wire, "mod", "moderator")
     ann.say(Join(1, "#mine"))
