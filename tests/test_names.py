@@ -510,6 +510,8 @@ def test_any_text_is_a_name_or_refused_as_one(text):
 PROTOTYPES = unicode_names.tables().prototypes
 TWINS: dict[str, list[str]] = {}  # what looks like what
 for _code, _prototype in PROTOTYPES.items():
+    if unicodedata.decomposition(chr(_code)).startswith(("<wide>", "<narrow>")):  # no name has it
+        continue
     TWINS.setdefault(_prototype, [_prototype]).append(chr(_code))
 
 
