@@ -86,11 +86,6 @@ def test_lines_and_inner_spaces_of_a_text_are_kept() -> None:
     assert [row[23:] for row in rows] == ["def f():", "    return  1", "", "end"]
 
 
-def test_a_nick_keeps_its_colour_in_every_spelling() -> None:
-    assert render.nick_text("Bob").style == render.nick_text("bob").style
-    assert len({str(render.nick_text(f"nick{number}").style) for number in range(50)}) > 5
-
-
 def test_an_announcement_is_a_panel_with_sender_title_and_priority() -> None:
     item = said("Deploy at five", kind="announcement", title="CI", priority="urgent", target="*", sender="ops")
     text = drawn(render.message(item, "alice", AT.date()))

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from zlib import crc32
 
 from rich import box
 from rich.cells import cell_len
@@ -26,18 +25,8 @@ from messages import EVERYONE, Person, Presence, RoomChange, RoomInfo, fold, har
 
 from ..model import Message
 from ..receipt import Receipt
+from .palette import ORANGE, ORCHID, TEAL, nick_color
 
-NICK_COLORS = (
-    "cyan",
-    "green",
-    "yellow",
-    "magenta",
-    "blue",
-    "bright_cyan",
-    "bright_green",
-    "bright_magenta",
-    "bright_blue",
-)
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
 NARROW = 60  # columns under which alignment costs more than it gives
@@ -83,14 +72,14 @@ class Line:
 
 def nick_text(nick: str) -> Text:
     """A nick in its colour: the same nick looks the same everywhere and always."""
-    return Text(harmless(nick), style=f"bold {NICK_COLORS[crc32(fold(nick).encode()) % len(NICK_COLORS)]}")
+    return Text(harmless(nick), style=f"bold {nick_color(nick)}")
 
 
 def place_text(target: str) -> Text:
     """A conversation as it is written in commands."""
     if target == EVERYONE:
-        return Text("everyone", style="yellow")
-    return Text(harmless(target), style="magenta" if target.startswith("@") else "cyan")
+        return Text("everyone", style=ORANGE)
+    return Text(harmless(target), style=ORCHID if target.startswith("@") else TEAL)
 
 
 def clock(at: datetime, today: date) -> Text:
@@ -178,7 +167,7 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
 
 
 def _audience(item: Message, me: str) -> Text:
-    return Text("you", style="magenta") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
+    return Text("you", style=ORCHID) if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
 
 
 def presence(item: Presence) -> Text:
