@@ -15,7 +15,7 @@ BELL = "\x07"  # rung for loud announcements, so it is counted and not forbidden
 
 _SEQUENCE = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|\x1b")
 _PALETTE = "|".join(map(str, (167, 130, 100, 64, 29, 30, 32, 62, 135, 164, 161)))
-_STYLE = f"(?:0|1|2|7|3[1-7]|9[0-7]|38;5;(?:{_PALETTE}))"  # of the 256 colours only those that confab uses
+_STYLE = f"(?:0|1|2|3|4|7|3[1-7]|9[0-7]|38;5;(?:{_PALETTE}))"  # of the 256 colours only those that confab uses
 _OURS = re.compile(
     "\x1b\\["
     f"(?:{_STYLE}(?:;{_STYLE})*m"  # styles that are in use

@@ -43,14 +43,15 @@ _SHORT = ("\x1bc", "\x1b#8", "\x1b(0", "\x1bN", "\x1bO", "\x1b7", "\x1b8", "\x1b
 _MARKUP = (  # styles that confab never uses, so that they show
     "[blink]x[/]",
     "[strike red on green]x[/strike red on green]",
-    "[underline]",
-    "[/underline]",
+    "[overline]",
+    "[/overline]",
     "[/]",
     "[link=http://evil.example]x[/link]",
     "[@click=app.bell]x[/]",
     ":skull:",
     "\\[blink]x",
 )
+_MARKS = ("**", "*", "`", "\n```\n", "\n```python\n", "https://evil.example/", "- ")  # of Markdown, which confab reads
 _WORDS = ("rm", "-rf", "~", "alice", "#general", "wörter", "你好", "👩‍🚀", "é̂̃", "a", " ", "mañana", "שלום", "नमस्ते")
 
 
@@ -67,7 +68,7 @@ def harmless(rng: random.Random) -> str:
 
 
 def _piece(rng: random.Random) -> str:
-    match rng.randrange(8):
+    match rng.randrange(9):
         case 0:
             return rng.choice(EVERY)
         case 1:
@@ -82,6 +83,8 @@ def _piece(rng: random.Random) -> str:
             return rng.choice((*BIDI, *HIDDEN)) + rng.choice(_WORDS)
         case 6:
             return rng.choice(("\r", "\n", "\r\n", "\b" * 9, "\x7f" * 9, "\t", "\v", "\f", "\0")) + rng.choice(_WORDS)
+        case 7:
+            return rng.choice(_MARKS) + rng.choice((_sequence(rng), rng.choice(_WORDS)))
         case _:
             return rng.choice(_WORDS)
 

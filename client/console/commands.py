@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 
 from ..errors import ClientError
 from . import actions, duties, render
+from .layout import Line
 from .talk import Talk
 
 Handler: TypeAlias = Callable[[Talk, list[str]], None]
@@ -187,7 +188,7 @@ def near(word: str) -> list[str]:
     return list(dict.fromkeys(close))[:3]
 
 
-def unknown(parsed: Unknown) -> render.Line:
+def unknown(parsed: Unknown) -> Line:
     """The answer to a wrong command."""
     word = render.excerpt(parsed.word, 24)
     if parsed.near:

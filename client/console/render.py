@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.panel import Panel
 from rich.rule import Rule
-from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -25,13 +23,12 @@ from messages import EVERYONE, Person, Presence, RoomChange, RoomInfo, fold, har
 
 from ..model import Message
 from ..receipt import Receipt
+from .layout import Body, Indented, Line, Narrowed
 from .palette import ORANGE, ORCHID, TEAL, nick_color
 
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
-NARROW = 60  # columns under which alignment costs more than it gives
 NAMED = 8  # people named in one line; the others are counted
-PANEL_CELLS = 100  # a panel over a wider terminal is harder to read, not easier
 
 _HEADINGS = {"high": "IMPORTANT ANNOUNCEMENT", "urgent": "URGENT ANNOUNCEMENT"}
 _BORDERS = {"low": "blue", "normal": "cyan", "high": "bold yellow", "urgent": "bold red"}
@@ -42,32 +39,6 @@ def terminal(*, force_terminal: bool | None = None) -> Console:
     return Console(
         markup=False, emoji=False, highlight=False, force_terminal=force_terminal, legacy_windows=False, safe_box=True
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A head (time, place, who) and a body that wraps beside it, never under it, where there is room."""
-
-    head: Sequence[tuple[Text, int]]  # each part with the cells it is padded to
-    body: Text
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lay the line out for the width there is."""
-        width = options.max_width
-        head = Text()
-        for part, cells in self.head:
-            head.append_text(part)
-            head.append(" " * (max(1, cells - part.cell_len) if width >= NARROW else 1))
-        indent = head.cell_len
-        if indent > width // 2:  # a long head on a narrow terminal: the body goes below it
-            head.rstrip()
-            head.end = "\n"
-            yield head
-            head, indent = Text("  "), 2
-        for row in self.body.wrap(console, max(width - indent, 8), overflow="fold", tab_size=4):
-            row.end = "\n"
-            yield Text.assemble(head, row, no_wrap=True, overflow="ignore")
-            head = Text(" " * indent)
 
 
 def nick_text(nick: str) -> Text:
@@ -98,31 +69,14 @@ def message(item: Message, me: str, today: date, *, numbered: bool = False) -> R
     """A message as a line, an announcement as a panel; `numbered` with the number that /delete takes."""
     if item.kind == "announcement":
         return announcement(item, me, today)
-    body = Text(harmless(item.body, lines=True))
-    if numbered:
-        body.append(f"  №{item.seq}", style="dim")
     return Line(
         (
             (clock(item.at, today), 6),
             (place_text(conversation(item, me)), PLACE_CELLS),
             (_sender(item, me), NICK_CELLS),
         ),
-        body,
+        Body(item.body, f"№{item.seq}" if numbered else ""),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Indented:
-    """A table set off from the lines around it."""
-
-    inner: Table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render two columns further right."""
-        for row in console.render_lines(self.inner, options.update_width(options.max_width - 2), pad=False):
-            yield Segment("  ")
-            yield from row
-            yield Segment.line()
 
 
 def _sender(item: Message, me: str) -> Text:
@@ -131,17 +85,6 @@ def _sender(item: Message, me: str) -> Text:
     if not item.own and re.search(rf"(?<![\w.-]){re.escape(me)}(?![\w-])", item.body, re.IGNORECASE):
         nick.stylize("reverse")
     return nick
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowed:
-    """A renderable kept from growing wider than is good to read."""
-
-    inner: RenderableType
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Render with at most PANEL_CELLS columns."""
-        yield from console.render(self.inner, options.update_width(min(options.max_width, PANEL_CELLS)))
 
 
 def announcement(item: Message, me: str, today: date) -> RenderableType:
@@ -154,7 +97,7 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
     foot = Text.assemble(nick_text(item.sender), " to ", _audience(item, me), ", ", clock(item.at, today))
     return Narrowed(
         Panel(
-            Text(harmless(item.body, lines=True), overflow="fold"),
+            Body(item.body),
             title=title,
             title_align="left",
             subtitle=foot,

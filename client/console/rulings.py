@@ -12,7 +12,8 @@ from messages import EVERYONE, Deed, Deleted, InviteInfo, Moderated, Ruled, harm
 
 from ..model import Slowed
 from ..spans import span_text
-from .render import Indented, clock, make_table, nick_text, place_text
+from .layout import Indented
+from .render import clock, make_table, nick_text, place_text
 
 
 def ruled(event: Ruled) -> str:
