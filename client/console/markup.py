@@ -17,6 +17,7 @@ from rich.text import Text
 
 from messages import harmless
 
+from .code import LONGEST, code
 from .palette import CODE
 
 _FENCE = "```"
@@ -35,8 +36,12 @@ _INLINE = re.compile(
     """,
     re.VERBOSE,
 )
-_CODE = Style.parse(CODE)
-_STYLES = {"bold": Style(bold=True), "italic": Style(italic=True), "link": Style(underline=True), "code": _CODE}
+_STYLES = {
+    "bold": Style(bold=True),
+    "italic": Style(italic=True),
+    "link": Style(underline=True),
+    "code": Style.parse(CODE),
+}
 _MARKED = ("bold", "italic")  # in which there may be more marks
 
 
@@ -50,13 +55,14 @@ def markup(text: str) -> Text:
 
 def _parts(lines: list[str]) -> Iterator[Text]:
     """Lines, and blocks of code without their fences."""
+    short = sum(map(len, lines)) <= LONGEST
     fences = [number for number, line in enumerate(lines) if line.strip() == _FENCE]
     number = 0
     while number < len(lines):
         opening = _OPENING.fullmatch(lines[number])
         after = bisect_right(fences, number)
-        if opening and after < len(fences) and "".join(code := lines[number + 1 : fences[after]]).strip():
-            yield Text("\n".join(code), style=_CODE)
+        if opening and after < len(fences) and "".join(inside := lines[number + 1 : fences[after]]).strip():
+            yield code("\n".join(inside), opening[1] if short else "")
             number = fences[after]
         else:
             yield _line(lines[number], Style())
