@@ -16,6 +16,7 @@ import pytest
 
 from tests.processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker
 
+HEAD = " " * len("12:04 #general alice   ")  # left blank in a run of one author
 Chat = Callable[..., Terminal]
 
 
@@ -192,7 +193,7 @@ def test_what_was_typed_before_the_console_was_killed_goes_out_once(chat: Chat, 
     again.keys("\x04").sees("Not sent yet, and kept", "two")
     assert again.ends() == 4
     with running_broker(tmp_path, first.endpoint) as second:
-        third = chat("alice", home=tmp_path).sees("#general alice   one", "#general alice   two")
+        third = chat("alice", home=tmp_path).sees("#general alice   one", f"\n{HEAD}two")
         third.type("/quit")
         assert third.ends() == 0
         assert "last time" not in chat("alice", home=tmp_path).text
@@ -208,7 +209,9 @@ def test_who_is_back_is_shown_what_was_missed_and_how_much(chat: Chat, tmp_path:
         alice.ends()
         for text in ("one", "two"):
             assert confab("send", "*", text, "--as", "bob", home=tmp_path).returncode == 0
-        again = chat("alice", home=tmp_path).sees("while you were away", "bob     two", "now; 2 messages missed")
+        again = chat("alice", home=tmp_path).sees(
+            "while you were away", "bob     one", f"\n{HEAD}two", "now; 2 messages missed"
+        )
         assert "seen" not in again.text
         first.kill()
         again.sees("The broker is away")

@@ -14,7 +14,7 @@ from ..errors import ClientError
 from ..model import Page
 from ..receipt import Receipt
 from ..targets import read_nick, read_target
-from . import render
+from . import flow, render
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
@@ -229,8 +229,7 @@ def search(talk: Talk, arguments: list[str]) -> None:
 def _show_page(talk: Talk, title: str, page: Page) -> None:
     older = "" if page.before is None else "; there is more before it"
     older = "; nothing older is kept" if page.cut else older
-    today = talk.now().date()
-    items = (render.message(item, talk.chat.nick, today, numbered=True) for item in page.messages)
+    items = flow.page(page.messages, talk.chat.nick, talk.now().date())
     talk.show(render.rule(title + older), *items, render.rule("now"))
 
 

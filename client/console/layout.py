@@ -68,6 +68,7 @@ class Line:
 
     head: Sequence[tuple[Text, int]]  # each part with the cells it is padded to
     body: Text | Body
+    continued: bool = False  # where there are styles the head is left blank: it is that of the line above
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Lay the line out for the width there is."""
@@ -77,11 +78,15 @@ class Line:
             head.append_text(part)
             head.append(" " * (max(1, cells - part.cell_len) if width >= NARROW else 1))
         indent = head.cell_len
+        blank = self.continued and has_styles(console)
         if indent > width // 2:  # a long head on a narrow terminal: the body goes below it
             head.rstrip()
             head.end = "\n"
-            yield head
+            if not blank:
+                yield head
             head, indent = Text("  "), 2
+        elif blank:
+            head = Text(" " * indent)
         room = max(width - indent, 8)
         rows = self.body.rows(console, room) if isinstance(self.body, Body) else wrap(self.body, console, room)
         for row in rows:

@@ -65,8 +65,11 @@ def conversation(message: Message, me: str) -> str:
     return message.target
 
 
-def message(item: Message, me: str, today: date, *, numbered: bool = False) -> RenderableType:
-    """A message as a line, an announcement as a panel; `numbered` with the number that /delete takes."""
+def message(item: Message, me: str, today: date, *, numbered: bool = False, continued: bool = False) -> RenderableType:
+    """A message as a line, an announcement as a panel; `numbered` with the number that /delete takes.
+
+    `continued`: on a terminal its head is left out, since the message above has the same.
+    """
     if item.kind == "announcement":
         return announcement(item, me, today)
     return Line(
@@ -76,15 +79,21 @@ def message(item: Message, me: str, today: date, *, numbered: bool = False) -> R
             (_sender(item, me), NICK_CELLS),
         ),
         Body(item.body, f"№{item.seq}" if numbered else ""),
+        continued,
     )
 
 
 def _sender(item: Message, me: str) -> Text:
     """Who wrote it; marked when somebody else calls me by name."""
     nick = nick_text(item.sender)
-    if not item.own and re.search(rf"(?<![\w.-]){re.escape(me)}(?![\w-])", item.body, re.IGNORECASE):
+    if calls(item, me):
         nick.stylize("reverse")
     return nick
+
+
+def calls(item: Message, me: str) -> bool:
+    """Whether somebody else calls me by name."""
+    return not item.own and bool(re.search(rf"(?<![\w.-]){re.escape(me)}(?![\w-])", item.body, re.IGNORECASE))
 
 
 def announcement(item: Message, me: str, today: date) -> RenderableType:

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from rich.console import RenderableType
 from rich.control import Control
 from rich.text import Text
 
@@ -43,6 +44,7 @@ from ..read import RESTORED, gap_text
 from ..receipt import Receipt
 from . import render, rulings
 from .answers import Answers
+from .flow import Flow
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 
@@ -68,7 +70,7 @@ class Talk:
         leave: Callable[[], None],
     ) -> None:
         self.chat = chat
-        self.show: Callable[..., None] = show  # renderables, each on its own lines
+        self._show: Callable[..., None] = show  # renderables, each on its own lines
         self.post = post  # run this soon on the console's thread
         self._leave = leave
         self.current = GENERAL  # the conversation to which plain text goes
@@ -84,7 +86,7 @@ class Talk:
         self._recent: dict[int, str] = {}  # who said what was shown last, to be known again when it is deleted
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away
-        self._day = self.now().date()
+        self._flow = Flow(self.now().date())
 
     def start(self, take: Callable[[Message | ClientEvent], None]) -> None:
         """Begin to listen; `take` is called on another thread for each item, and may block to slow it down."""
@@ -105,6 +107,11 @@ class Talk:
         """The time here."""
         return datetime.now().astimezone()
 
+    def show(self, *things: RenderableType) -> None:
+        """Show what is no message, each on its own lines."""
+        self._flow.interrupt()
+        self._show(*things)
+
     def refuse(self, error: Exception, line: str = "") -> None:
         """Say why something did not happen, and give the line back."""
         if self.over and isinstance(error, ClientError) and not isinstance(error, Rejected):
@@ -122,22 +129,18 @@ class Talk:
         self.show(render.quiet(text, now, now.date()))
 
     def message(self, item: Message, *, sent_here: bool = False) -> None:
-        """Show a message; when a day has begun since the last one, say so first.
+        """Show a message, below the day when that is another than of the last one.
 
         What was missed ends with the first message of now, but not with one that was sent here: while the others come
         it may be accepted in their midst, and only behind the last of them it is known how many there were.
         """
-        today = self.now().date()
-        if today != self._day:
-            self._day = today
-            self.around(f"It is {today:%A}, {today.isoformat()}.")
         if item.missed != self._missing and not sent_here:
             self._missing = item.missed
             self.show(render.rule("while you were away" if item.missed else "now"))
-        self.show(render.message(item, self.chat.nick, today))
+        self._show(*self._flow.next(item, self.chat.nick))
         self._remember(item)
         if item.priority in LOUD and not item.own:
-            self.show(Control.bell())
+            self._show(Control.bell())
 
     def _remember(self, item: Message) -> None:
         if item.own:
@@ -210,7 +213,7 @@ class Talk:
                     self._missing = False
                     self.show(render.rule(f"now; {_messages(missed)} missed"))
             case happenings.Reached():
-                self.show(render.nothing())  # the input line is drawn anew, and tells it
+                self._show(render.nothing())  # the input line is drawn anew, and tells it
             case happenings.NotKept(text=text) | happenings.NotRemembered(text=text):
                 self.show(render.warning(harmless(text)))
             case happenings.Refused():
