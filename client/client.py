@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from math import inf
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
@@ -96,6 +97,7 @@ class Client(Moderation):
             profile.release()
             raise
         self._receive = receive
+        self._slot = profile.path
 
     @property
     def nick(self) -> str:
@@ -131,6 +133,11 @@ class Client(Moderation):
     def kept_elsewhere(self) -> int:
         """With keep=True: how many texts of other windows wait, which go out when as many windows are open again."""
         return self._connection.kept_elsewhere
+
+    @property
+    def slot(self) -> Path:
+        """The file that makes us one device, and no other process while we are open; with keep=True a window's."""
+        return self._slot
 
     def wait_connected(self, timeout: float | None = None) -> Connected:
         """Wait until the broker has welcomed us; raises Unreachable, or Rejected (nick taken, banned, version)."""

@@ -6,6 +6,7 @@
     ├── device-0, device-1…  0600: 16 random bytes in hex, locked (flock) by the process that uses them
     ├── window-0, window-1…  0600: the same, for processes that keep what they could not say (consoles)
     ├── window-0.db…         0600: what they keep, see store.py
+    ├── typed                0600: what was typed at the consoles, see console/typed.py
     └── read-receipts-off    is there when nobody is to know what was shown to this person
 
 A device numbers its commands, so no two processes may be the same one at a time. The first free slot is taken: the
@@ -34,13 +35,14 @@ class Profile:
     """A key pair and a device slot, which stays locked until `release`."""
 
     def __init__(
-        self, folder: Path, keys: tuple[bytes, bytes], device: bytes, slot: int, keeper: Keeper | None = None
+        self, path: Path, keys: tuple[bytes, bytes], device: bytes, slot: int, keeper: Keeper | None = None
     ) -> None:
+        self.path = path  # of the slot
         self.public, self.secret = keys  # Z85, as zmq takes it
         self.device = device
         self.keeper = keeper  # None: nothing is kept
         self._slot: int | None = slot
-        self._silent = folder / "read-receipts-off"
+        self._silent = path.with_name("read-receipts-off")
 
     @property
     def tells_read(self) -> bool:
@@ -74,10 +76,10 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
     try:
         keys = make_keys(folder)
         if keep_for is not None:
-            slot, keeper = _take_window(folder, keep_for)
-            return Profile(folder, keys, keeper.device, slot, keeper)
-        slot = _take_slot(folder)
-        return Profile(folder, keys, _device(slot), slot)
+            slot, path, keeper = _take_window(folder, keep_for)
+            return Profile(path, keys, keeper.device, slot, keeper)
+        slot, path = _take_slot(folder)
+        return Profile(path, keys, _device(slot), slot)
     except OSError as error:
         raise NotConfigured(f"The profile in {folder} cannot be used: {error.strerror or error}.") from error
     except UnicodeEncodeError as error:  # an old encoding of file names, and a nick in another script
@@ -107,15 +109,16 @@ def make_keys(folder: Path, secret: bytes | None = None) -> tuple[bytes, bytes]:
         raise NotConfigured(text) from error
 
 
-def _take_slot(folder: Path) -> int:
+def _take_slot(folder: Path) -> tuple[int, Path]:
     for index in range(_SLOTS):
-        slot = _lock_slot(folder / f"device-{index}")
+        path = folder / f"device-{index}"
+        slot = _lock_slot(path)
         if slot is not None:
-            return slot
+            return slot, path
     raise _too_many(folder)
 
 
-def _take_window(folder: Path, broker: bytes) -> tuple[int, Keeper]:
+def _take_window(folder: Path, broker: bytes) -> tuple[int, Path, Keeper]:
     """The first free slot in which something waits for the broker, else the first free one, and what it keeps."""
     from .keeper import Keeper  # SQLite, which a script has no use for
     from .store import look
@@ -151,7 +154,7 @@ def _take_window(folder: Path, broker: bytes) -> tuple[int, Keeper]:
     if keeper.kept is not None and keeper.kept.cursor is not None:  # what another window has shown is not shown again
         others = [cursor for cursor, timeline in readers if timeline == keeper.kept.timeline]
         keeper.kept = keeper.kept._replace(cursor=max(keeper.kept.cursor, *others, 0))
-    return slot, keeper
+    return slot, path, keeper
 
 
 def _lock_slot(path: Path) -> int | None:

@@ -143,6 +143,14 @@ def test_arrow_up_brings_a_line_back(chat: Chat) -> None:
     alice.prompts("#general › /msg nobody again")
 
 
+def test_arrow_up_brings_lines_of_an_earlier_run_back(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path):
+        alice = chat("alice", home=tmp_path).paste("two\nlines").type("").sees("#general alice   two")
+        alice.type("/quit").ends()
+        again = chat("alice", home=tmp_path).keys("\x1b[A").prompts("#general › /quit")
+        again.keys("\x1b[A").prompts("         … lines")
+
+
 def test_a_narrower_window_keeps_the_line_readable(chat: Chat) -> None:
     alice = chat("alice").keys("typed before")
     alice.prompts("#general › typed before")

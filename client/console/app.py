@@ -52,6 +52,7 @@ async def _rich(chat: Client) -> int:
     from prompt_toolkit.output.vt100 import Vt100_Output
 
     from .prompt import make_prompt
+    from .typed import Typed
 
     # Not asking the terminal where its cursor is: the answers of a slow one would land in the line.
     sink = Vt100_Output.from_pty(sys.stdout)
@@ -72,19 +73,33 @@ async def _rich(chat: Client) -> int:
     screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
-        session = make_prompt(talk, partial(obey, talk), create_input(), sink)
+        typed = Typed(chat.slot, partial(_warn, talk), partial(_fail, talk))
+        session = make_prompt(talk, partial(obey, talk), typed, create_input(), sink)
         prompting = asyncio.create_task(
             session.prompt_async(pre_run=lambda: running.append(session.app), set_exception_handler=False)
         )
         leaving = asyncio.create_task(over.wait())
-        await asyncio.wait({prompting, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        leaving.cancel()
-        if not prompting.done():
-            session.app.exit(result="")
-        await prompting
-        running.clear()
+        try:
+            await asyncio.wait({prompting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if not prompting.done():
+                session.app.exit(result="")
+            await prompting
+            running.clear()
+        finally:
+            await asyncio.get_running_loop().run_in_executor(None, typed.close)
 
     return await _converse(chat, screen, read)
+
+
+def _warn(talk: Talk, text: str) -> None:
+    """Say, from any thread, what is wrong."""
+    talk.post(partial(talk.show, render.warning(text)))
+
+
+def _fail(talk: Talk, error: Exception) -> None:
+    """End the console, from any thread, by a bug."""
+    talk.post(partial(talk.fail, error))
 
 
 async def _plain(chat: Client) -> int:

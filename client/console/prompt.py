@@ -12,7 +12,6 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -24,6 +23,7 @@ from messages import BODY_BYTES, EVERYONE, fold, harmless
 
 from . import actions, commands, render
 from .talk import Talk
+from .typed import Typed
 
 _STYLE = Style.from_dict(
     {
@@ -35,14 +35,16 @@ _STYLE = Style.from_dict(
 )
 
 
-def make_prompt(talk: Talk, hand_on: Callable[[str], None], source: Input, sink: Output) -> PromptSession[str]:
-    """The session whose one prompt lasts as long as the console; what was typed stays in memory only."""
+def make_prompt(
+    talk: Talk, hand_on: Callable[[str], None], typed: Typed, source: Input, sink: Output
+) -> PromptSession[str]:
+    """The session whose one prompt lasts as long as the console."""
     return PromptSession(
         lambda: prompt_text(talk),
         multiline=True,
         rprompt=lambda: [("class:progress", talk.progress)],
         prompt_continuation=lambda width, line, wrapped: "" if wrapped else "… ".rjust(width),
-        history=InMemoryHistory(),
+        history=typed.lines,
         completer=Names(talk),
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
