@@ -6,7 +6,7 @@
     ├── device-0, device-1…  0600: 16 random bytes in hex, locked (flock) by the process that uses them
     ├── window-0, window-1…  0600: the same, for processes that keep what they could not say (consoles)
     ├── window-0.db…         0600: what they keep, see store.py
-    ├── typed                0600: what was typed at the consoles, see console/typed.py
+    ├── typed, *.draft       0600: what was typed at the consoles, see console/typed.py
     └── read-receipts-off    is there when nobody is to know what was shown to this person
 
 A device numbers its commands, so no two processes may be the same one at a time. The first free slot is taken: the

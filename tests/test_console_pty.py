@@ -37,6 +37,16 @@ def chat(broker: BrokerProcess) -> Iterator[Chat]:
             return terminal.sees(ready)
 
         yield start
+    for draft in broker.home.rglob("*.draft"):
+        draft.unlink()  # what a test leaves half typed is not the next one's
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no screen shows."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_two_people_talk_and_a_half_typed_line_stays_whole(chat: Chat) -> None:
@@ -149,6 +159,31 @@ def test_arrow_up_brings_lines_of_an_earlier_run_back(chat: Chat, tmp_path: Path
         alice.type("/quit").ends()
         again = chat("alice", home=tmp_path).keys("\x1b[A").prompts("#general › /quit")
         again.keys("\x1b[A").prompts("         … lines")
+
+
+def test_a_line_half_typed_outlives_a_kill_until_it_is_sent(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path):
+        draft = tmp_path / "profiles" / "alice" / "window-0.draft"
+        alice = chat("alice", home=tmp_path).keys("half a\x1b\rth")
+        until(lambda: draft.exists() and "th" in draft.read_text())
+        alice.process.kill()
+        alice.ends()
+        again = chat("alice", home=tmp_path).sees("#general › half a").prompts("         … th")
+        again.type("ought").sees("#general alice   half a")
+        until(lambda: not draft.exists())
+        again.keys("another").prompts("#general › another").process.send_signal(signal.SIGHUP)
+        assert again.ends() == 0
+        third = chat("alice", home=tmp_path).prompts("#general › another")
+        third.keys("\x03").type("/quit").ends()
+        chat("alice", home=tmp_path).prompts("#general ›")
+
+
+def test_a_nick_that_was_asked_for_is_no_draft(chat: Chat, broker: BrokerProcess, tmp_path: Path) -> None:
+    chat("alice")
+    other = chat("alice", home=tmp_path, ready="The nick alice is taken", CONFAB_BROKER=broker.invite)
+    other.keys("alison").prompts("nick › alison").process.send_signal(signal.SIGTERM)
+    other.ends()
+    assert not list(tmp_path.rglob("*.draft"))
 
 
 def test_a_narrower_window_keeps_the_line_readable(chat: Chat) -> None:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import pytest
 
 from client.console import typed as module
-from client.console.typed import KEPT_BYTES, KEPT_LINES, Typed
+from client.console.typed import KEPT_BYTES, KEPT_LINES, SAVE_SECONDS, Typed
 from client.files import locked, write_whole
 
 Lock: TypeAlias = Callable[[Path], AbstractContextManager[None]]
@@ -25,7 +25,12 @@ class Desk:
 
     def __init__(self, folder: Path, slot: str = "window-0") -> None:
         self.told: list[str] = []
-        self.typed = Typed(folder / slot, self.told.append, self._fail)
+        self.due: list[tuple[float, Callable[[], None]]] = []
+        self.typed = Typed(folder / slot, self._after, self.told.append, self._fail)
+        self.draft = self.typed.draft
+
+    def _after(self, seconds: float, then: Callable[[], None]) -> None:
+        self.due.append((seconds, then))
 
     def _fail(self, error: Exception) -> None:
         raise error
@@ -60,9 +65,10 @@ def test_lines_of_an_earlier_run_come_back_as_they_were(tmp_path: Path) -> None:
 def test_only_their_owner_reads_them(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.enter("one")
+    desk.draft.change("half a thou")
     desk.typed.close()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert modes == {"typed": 0o600, "lock": 0o600}
+    assert modes == {"typed": 0o600, "lock": 0o600, "window-0.draft": 0o600}
 
 
 def test_only_the_newest_come_back_and_the_file_stays_bounded(tmp_path: Path) -> None:
@@ -122,12 +128,57 @@ def test_damage_costs_the_damaged_line_only(tmp_path: Path, damage: bytes) -> No
     assert reopened(tmp_path, "behind").lines() == ["behind", "before"]
 
 
+def test_a_draft_is_saved_soon_after_a_change_and_once_for_many(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for text in ("h", "ha", "half"):
+        desk.draft.change(text)
+    assert not (tmp_path / "window-0.draft").exists()  # no key has waited for the disk
+    [(seconds, save)] = desk.due
+    assert seconds == SAVE_SECONDS
+    save()
+    desk.draft.change("half a th")
+    assert len(desk.due) == 2
+    desk.typed.close()
+    assert Desk(tmp_path).draft.text == "half a th"
+    assert Desk(tmp_path, "window-1").draft.text == ""
+
+
+def test_a_draft_is_gone_once_the_line_is_empty(tmp_path: Path) -> None:
+    for text in ("two\nlines \udcff", ""):
+        desk = Desk(tmp_path)
+        desk.draft.change(text)
+        desk.typed.close()
+        assert Desk(tmp_path).draft.text == text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b'"half', b"\xff", b"[]"])
+def test_a_damaged_draft_is_no_draft(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "window-0.draft").write_bytes(content)
+    desk = Desk(tmp_path)
+    assert (desk.draft.text, desk.told) == ("", [])
+
+
+def test_a_console_killed_while_it_saved_keeps_the_older_draft(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.draft.change("older")
+    desk.typed.close()
+    (tmp_path / "window-0.draft-new").write_bytes(b'\n"newe')
+    desk = Desk(tmp_path)
+    assert desk.draft.text == "older"
+    desk.draft.change("newest")
+    desk.typed.close()
+    assert Desk(tmp_path).draft.text == "newest"
+
+
 def test_a_full_disk_is_told_once_and_costs_only_what_was_to_be_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "write_new", full)
     monkeypatch.setattr(module, "locked", full)
     desk = Desk(tmp_path)
     desk.enter("one", "two")
+    desk.draft.change("three")
     desk.typed.close()
     assert desk.told == ["What you type is not kept for the next start (No space left on device). It is sent as ever."]
     assert desk.typed.lines.get_strings() == ["one", "two"]  # arrow up still brings them
@@ -135,8 +186,20 @@ def test_a_full_disk_is_told_once_and_costs_only_what_was_to_be_kept(
     assert reopened(tmp_path, "four").lines() == ["four"]
 
 
-def test_files_that_cannot_be_read_are_told_of(tmp_path: Path) -> None:
-    (tmp_path / "typed").mkdir()
+def test_a_draft_that_the_disk_refused_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "write_new", full)
     desk = Desk(tmp_path)
-    assert desk.lines() == []
+    desk.draft.change("half")
+    with pytest.raises(OSError, match="No space"):
+        desk.draft._write()
+    monkeypatch.undo()
+    desk.typed.close()
+    assert Desk(tmp_path).draft.text == "half"
+
+
+def test_files_that_cannot_be_read_are_told_of(tmp_path: Path) -> None:
+    for name in ("typed", "window-0.draft"):
+        (tmp_path / name).mkdir()
+    desk = Desk(tmp_path)
+    assert (desk.lines(), desk.draft.text) == ([], "")
     assert desk.told == ["What you type is not kept for the next start (Is a directory). It is sent as ever."]

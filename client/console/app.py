@@ -73,10 +73,12 @@ async def _rich(chat: Client) -> int:
     screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
-        typed = Typed(chat.slot, partial(_warn, talk), partial(_fail, talk))
+        typed = Typed(chat.slot, asyncio.get_running_loop().call_later, partial(_warn, talk), partial(_fail, talk))
         session = make_prompt(talk, partial(obey, talk), typed, create_input(), sink)
         prompting = asyncio.create_task(
-            session.prompt_async(pre_run=lambda: running.append(session.app), set_exception_handler=False)
+            session.prompt_async(
+                default=typed.draft.text, pre_run=lambda: running.append(session.app), set_exception_handler=False
+            )
         )
         leaving = asyncio.create_task(over.wait())
         try:

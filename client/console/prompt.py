@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import Application
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -39,7 +40,7 @@ def make_prompt(
     talk: Talk, hand_on: Callable[[str], None], typed: Typed, source: Input, sink: Output
 ) -> PromptSession[str]:
     """The session whose one prompt lasts as long as the console."""
-    return PromptSession(
+    session: PromptSession[str] = PromptSession(
         lambda: prompt_text(talk),
         multiline=True,
         rprompt=lambda: [("class:progress", talk.progress)],
@@ -55,6 +56,13 @@ def make_prompt(
         input=source,
         output=sink,
     )
+
+    def drawn(app: Application[str]) -> None:
+        if not talk.wants_nick:  # else it is no message, and must not come back as one
+            typed.draft.change(session.default_buffer.text)
+
+    session.app.after_render += drawn
+    return session
 
 
 def prompt_text(talk: Talk) -> StyleAndTextTuples:

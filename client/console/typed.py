@@ -1,7 +1,8 @@
-"""What was typed, kept for the next run: the lines that were entered. Knows no terminal.
+"""What was typed, kept for the next run: the lines that were entered, and the one that was not. Knows no terminal.
 
     profiles/NICK/
-    └── typed   0600: the lines entered at every console of this profile, the newest last
+    ├── typed             0600: the lines entered at every console of this profile, the newest last
+    └── window-0.draft…   0600: the line that stands at the console of this slot; no file, no line
 
 One thread does all writing, so that no key waits for the disk. A disk that fails is told of once, and costs only what
 was to be kept.
@@ -22,10 +23,11 @@ from prompt_toolkit.history import History
 
 from messages import BODY_BYTES
 
-from ..files import locked, write_whole
+from ..files import locked, sync_folder, write_new, write_whole
 
 KEPT_LINES = 1_000  # that a console begins with
 KEPT_BYTES = 1 << 20  # of the file that it reads for them; the file itself grows to twice as much
+SAVE_SECONDS = 0.5  # from a change of the line to the disk: what a crash may cost
 CLOSE_SECONDS = 1.0  # for a disk that is slow when the console ends
 
 
@@ -125,13 +127,65 @@ def _line(record: bytes) -> str:
     return line
 
 
-class Typed:
-    """What is kept for the console that holds a slot."""
+class Draft:
+    """The line that stands at this console and was not entered yet."""
 
-    def __init__(self, slot: Path, tell: Callable[[str], None], fail: Callable[[Exception], None]) -> None:
+    def __init__(self, path: Path, scribe: Scribe, after: Callable[[float, Callable[[], None]], object]) -> None:
+        self.text = ""  # at first what the last console of this slot left
+        self._path = path
+        self._scribe = scribe
+        self._after = after  # call this in so many seconds
+        self._due = False
+        scribe.attempt(self._load)
+        self._saved = self.text
+
+    def _load(self) -> None:
+        with suppress(FileNotFoundError, ValueError):  # there is none, or it is damaged
+            self.text = _line(self._path.read_bytes())
+
+    def change(self, text: str) -> None:
+        """This is the line now. What was entered stays a little longer: two of it are better than none."""
+        if text != self.text:
+            self.text = text
+            if not self._due:
+                self._due = True
+                self._after(SAVE_SECONDS, self.save)
+
+    def save(self) -> None:
+        """Have the line saved now."""
+        self._due = False
+        self._scribe.do(self._write)
+
+    def _write(self) -> None:
+        text = self.text
+        if text == self._saved:
+            return
+        if text:
+            fresh = self._path.with_suffix(".draft-new")
+            fresh.unlink(missing_ok=True)  # of a console that was killed here
+            write_new(fresh, _record(text))
+            fresh.replace(self._path)
+            sync_folder(self._path.parent)
+        else:
+            self._path.unlink(missing_ok=True)
+        self._saved = text
+
+
+class Typed:
+    """Both for the console that holds a slot."""
+
+    def __init__(
+        self,
+        slot: Path,
+        after: Callable[[float, Callable[[], None]], object],
+        tell: Callable[[str], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
         self._scribe = Scribe(tell, fail)
         self.lines = Lines(slot.with_name("typed"), self._scribe)
+        self.draft = Draft(slot.with_suffix(".draft"), self._scribe, after)
 
     def close(self) -> None:
-        """Save what is not saved yet."""
+        """Save what is not saved yet; the slot is still ours."""
+        self.draft.save()
         self._scribe.close()
