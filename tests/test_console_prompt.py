@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
+from client.console import emoji
 from client.console.prompt import Names, prompt_text
 from client.console.talk import Talk
 from messages import Presence
@@ -30,3 +34,44 @@ def test_only_names_that_show_as_they_are_complete(talk: Talk) -> None:
         talk.happened(Presence(nick, "joined"))
     found = Names(talk).get_completions(Document("/msg b"), CompleteEvent())
     assert [completion.text for completion in found] == ["bob "]
+
+
+def completed(talk: Talk, line: str) -> list[str]:
+    """The lines that this one may become."""
+    document = Document(line)
+    found = Names(talk).get_completions(document, CompleteEvent(completion_requested=True))
+    return [line[: len(line) + completion.start_position] + completion.text for completion in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("well done :tad", "well done 🎉"),
+        (":smile:", "😄"),
+        ("/msg bob two\n:TADA", "/msg bob two\n🎉"),
+        ("so :sunr", "so :sunrise"),
+        (":thumbs_up", "👍"),
+    ],
+)
+def test_the_name_of_an_emoji_becomes_it(talk: Talk, line: str, becomes: str) -> None:
+    """Where it is the only one, or ended with a colon; else it grows as far as all that fit agree."""
+    assert completed(talk, line) == [becomes]
+
+
+@pytest.mark.parametrize(
+    "line", [":", ":s", ":)", "12:30", "a:smi", ":smi ", "http://xn", ":nosuchname", ":smi:", "::sm"]
+)
+def test_what_is_no_name_of_an_emoji_stays(talk: Talk, line: str) -> None:
+    assert completed(talk, line) == []
+
+
+def test_of_several_emoji_a_few_are_shown_with_their_names(talk: Talk) -> None:
+    found = list(Names(talk).get_completions(Document(":smile"), CompleteEvent()))
+    assert [completion.display_text for completion in found][:2] == ["😄 :smile:", "😸 :smile_cat:"]
+    assert len(completed(talk, ":wo")) == emoji.LISTED
+
+
+def test_no_emoji_costs_the_start_of_a_console() -> None:
+    code = "import sys; import client.console.app, client.console.prompt; print('rich._emoji_codes' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

@@ -148,6 +148,11 @@ def test_tab_completes_commands_and_nicks(chat: Chat) -> None:
     alice.prompts("#general › /msg bob hi")
 
 
+def test_tab_completes_emoji(chat: Chat) -> None:
+    alice = chat("alice").keys("done :tad\t! :smil\t").sees("😄 :smile:", "😃 :smiley:")
+    alice.prompts("#general › done 🎉! :smil").keys("e:\t").prompts("#general › done 🎉! 😄")
+
+
 def test_arrow_up_brings_a_line_back(chat: Chat) -> None:
     alice = chat("alice").type("/msg nobody again").sees("Not sent: again").keys("\x1b[A")
     alice.prompts("#general › /msg nobody again")

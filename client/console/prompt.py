@@ -22,7 +22,7 @@ from prompt_toolkit.styles import Style
 
 from messages import BODY_BYTES, EVERYONE, fold, harmless
 
-from . import actions, commands, render
+from . import actions, commands, emoji, render
 from .talk import Talk
 from .typed import Typed
 
@@ -121,7 +121,7 @@ def _keys(talk: Talk, hand_on: Callable[[str], None]) -> KeyBindings:
 
 
 class Names(Completer):
-    """Completes commands, and the nicks and rooms they take; at the start of a line also the nick one speaks to."""
+    """Completes commands, the nicks and rooms they take, at the start of a line the nick one speaks to, and emoji."""
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
@@ -134,6 +134,8 @@ class Names(Completer):
             fits = fold(candidate).startswith(fold(word)) and candidate != word
             if fits and harmless(candidate) == candidate:  # else what the line shows would not be what it holds
                 yield Completion(candidate, start_position=-len(word))
+        for text, typed, listed in emoji.completions(before):
+            yield Completion(text, start_position=-typed, display=listed)
 
     def _candidates(self, earlier: list[str], word: str) -> list[str]:
         if not earlier and word.startswith(("/", "-")):
