@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from client import Client
 from tests.processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker
 
 HEAD = " " * len("12:04 #general alice   ")  # left blank in a run of one author
@@ -117,6 +118,42 @@ def test_a_paste_of_several_lines_is_one_message(chat: Chat, broker: BrokerProce
     alice.keys("\r").sees("#general alice   one")
     run = confab("history", "#general", "--limit", "1", "--json", home=broker.home)
     assert r'"body": "one\n  two [bold]x[/]\n\nfour"' in run.stdout
+
+
+def last_said(broker: BrokerProcess) -> str:
+    """The text of the latest message in #general."""
+    run = confab("history", "#general", "--limit", "1", "--json", home=broker.home)
+    return str(json.loads(run.stdout)["body"])
+
+
+def test_alt_enter_begins_a_line_of_the_same_message(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice").keys("one\x1b\r\x1b\rthree").sees("#general › one").prompts("         … three")
+    alice.keys("\x1b[A\x1b[Atwo: \x01\x1b[B").type("").sees("three")
+    until(lambda: last_said(broker) == "onetwo: \n\nthree")
+
+
+def test_a_burst_of_messages_leaves_the_line_alone(chat: Chat, broker: BrokerProcess) -> None:
+    """Several lines with the cursor in their midst, and keys that come between the messages."""
+    alice = chat("alice").paste("first\nsecond").keys("\x1b[D" * 3)
+    with Client("bob", broker=broker.invite, home=broker.home) as bob:
+        for number in range(500):
+            bob.send("#general", f"burst {number}.")
+            if number % 25 == 0:
+                alice.keys("x").sees(f"burst {number}.")
+        alice.sees("burst 499.", "#general › first").prompts(f"         … sec{'x' * 20}ond")
+    assert alice.raw.count(b"burst ") == 500
+    alice.keys("\r").sees("alice   first")
+    assert last_said(broker) == f"first\nsec{'x' * 20}ond"
+
+
+def test_a_window_of_another_size_keeps_several_lines(chat: Chat, broker: BrokerProcess) -> None:
+    long = "wide " * 20
+    alice = chat("alice").paste(f"{long}\n你好 👋\nend")
+    for columns, rows in ((40, 15), (200, 60), (60, 20)):
+        alice.resize(columns, rows)
+        alice.keys("!").sees("#general › wide", "… 你好 👋").until(lambda: alice.prompt.startswith("         … end!"))
+    alice.prompts("         … end!!!").keys("\r").sees("alice")
+    until(lambda: last_said(broker) == f"{long}\n你好 👋\nend!!!")
 
 
 def test_a_megabyte_pasted_is_refused_in_words_and_loses_nothing(chat: Chat) -> None:
