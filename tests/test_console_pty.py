@@ -220,6 +220,16 @@ def test_a_line_half_typed_outlives_a_kill_until_it_is_sent(chat: Chat, tmp_path
         chat("alice", home=tmp_path).prompts("#general ›")
 
 
+def test_a_disk_that_keeps_nothing_is_told_once_and_the_console_goes_on(chat: Chat, tmp_path: Path) -> None:
+    with running_broker(tmp_path):
+        (tmp_path / "profiles" / "alice" / "typed").mkdir(parents=True)
+        alice = chat("alice", home=tmp_path).sees("What you type is not kept for the next start (Is a directory).")
+        alice.type("one").sees("alice   one").type("two").sees("alice   two").keys("\x1b[A\x1b[A")
+        alice.prompts("#general › one").keys("\x03").type("/quit")
+        assert alice.ends() == 0
+        assert alice.raw.count(b"not kept for") == 1
+
+
 def test_a_nick_that_was_asked_for_is_no_draft(chat: Chat, broker: BrokerProcess, tmp_path: Path) -> None:
     chat("alice")
     other = chat("alice", home=tmp_path, ready="The nick alice is taken", CONFAB_BROKER=broker.invite)

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -184,6 +185,21 @@ def test_a_full_disk_is_told_once_and_costs_only_what_was_to_be_kept(
     assert desk.typed.lines.get_strings() == ["one", "two"]  # arrow up still brings them
     monkeypatch.undo()
     assert reopened(tmp_path, "four").lines() == ["four"]
+
+
+def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a key nor the end of the console."""
+    hangs = threading.Event()
+    monkeypatch.setattr(module, "write_new", lambda *_: hangs.wait())
+    monkeypatch.setattr(module, "CLOSE_SECONDS", 0.01)
+    desk = Desk(tmp_path)
+    for number in range(1_000):
+        desk.draft.change(f"line {number}")
+        desk.draft.save()
+        desk.enter(f"line {number}")
+    desk.typed.close()
+    assert not (tmp_path / "typed").exists()
+    hangs.set()
 
 
 def test_a_draft_that_the_disk_refused_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
