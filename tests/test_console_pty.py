@@ -224,7 +224,7 @@ def test_a_disk_that_keeps_nothing_is_told_once_and_the_console_goes_on(chat: Ch
     with running_broker(tmp_path):
         (tmp_path / "profiles" / "alice" / "typed").mkdir(parents=True)
         alice = chat("alice", home=tmp_path).sees("What you type is not kept for the next start (Is a directory).")
-        alice.type("one").sees("alice   one").type("two").sees("alice   two").keys("\x1b[A\x1b[A")
+        alice.type("one").sees("alice   one").type("two").sees("         two").keys("\x1b[A\x1b[A")
         alice.prompts("#general › one").keys("\x03").type("/quit")
         assert alice.ends() == 0
         assert alice.raw.count(b"not kept for") == 1
