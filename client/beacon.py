@@ -7,7 +7,6 @@ trusts nobody more than before. See broker/beacon.py.
 from __future__ import annotations
 
 import os
-import select
 import socket
 from time import monotonic
 
@@ -58,8 +57,12 @@ def _connect(endpoint: str) -> socket.socket:
 
 
 def _listen(way: socket.socket, nonce: bytes, until: float) -> bytes | None:
-    while (left := until - monotonic()) > 0 and select.select([way], [], [], left)[0]:
-        digest = read_beacon_answer(way.recv(2048), nonce)
+    while (left := until - monotonic()) > 0:
+        way.settimeout(left)
+        try:
+            digest = read_beacon_answer(way.recv(2048), nonce)
+        except TimeoutError:
+            return None
         if digest is not None:
             return digest
     return None

@@ -10,13 +10,14 @@ from pathlib import Path
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Make a file of mode 0600, on disk when this returns; raises FileExistsError and leaves what is there alone."""
+    """Make a file of mode 0600, on disk with its name when this returns; raises FileExistsError and leaves what is."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
+        sync_folder(path.parent)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -31,6 +32,7 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

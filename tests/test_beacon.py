@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import socket
 import time
@@ -224,3 +225,17 @@ def test_silence_is_over_after_half_a_second() -> None:
     with replying() as endpoint:
         assert ask_fingerprint(endpoint) is None
     assert 0.4 < time.monotonic() - began < 2
+
+
+def test_a_process_with_very_many_descriptors_asks_too() -> None:
+    """`select` takes none above 1,023."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2048), hard))
+    with replying(right) as endpoint:
+        taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        try:
+            assert ask_fingerprint(endpoint) == fingerprint_hash(KEY)
+        finally:
+            for descriptor in taken:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

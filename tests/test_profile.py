@@ -12,6 +12,7 @@ import zmq
 
 from client import profile as module
 from client.errors import NotConfigured
+from client.files import write_new, write_whole
 from client.profile import open_profile
 
 
@@ -111,6 +112,22 @@ def test_nothing_is_left_behind_when_a_write_fails(tmp_path: Path, monkeypatch: 
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
     monkeypatch.undo()
     open_profile(tmp_path).release()
+
+
+@pytest.mark.parametrize("write", [write_new, write_whole])
+def test_a_files_name_is_on_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write) -> None:
+    """A key whose name a power cut takes would be made anew, and its nick lost to it."""
+    synced = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), os.listdir(tmp_path)))
+
+    monkeypatch.setattr(os, "fsync", spy)
+    write(tmp_path / "key", b"content")
+    assert synced[-1] == (True, ["key"])
+    assert (tmp_path / "key").read_bytes() == b"content"
 
 
 def test_a_key_that_a_copy_left_open_is_closed(tmp_path: Path) -> None:
