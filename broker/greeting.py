@@ -197,7 +197,8 @@ def read_only(core: Core, peer: Peer, why: str) -> bool:
         number=device.last_number,
     )
     nick, number = account.last_nick, device.last_number
-    core.answer(peer, _welcome(core, nick, cursor, resumed=False, account=account, number=number))
+    welcome = _welcome(core, nick, cursor, resumed=False, account=account, number=number)
+    core.answer(peer, replace(welcome, head=cursor))  # it does not wait for what is behind it
     core.answer(peer, Storing(False, why))
     return True
 

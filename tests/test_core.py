@@ -984,7 +984,8 @@ def test_a_known_script_may_ask_while_nothing_can_be_written_and_says_nothing(wi
     script = wire.connect("alice", device="script", quiet=True, after=3)
     events = script.hear()
     assert [type(event) for event in events] == [Welcome, Storing]
-    assert (events[0].nick, events[0].after, events[1].ok) == ("alice", 3, False)
+    assert (events[0].nick, events[0].after, events[0].head, events[1].ok) == ("alice", 3, 3, False)
+    assert [event.head for event in script.say(Ping(1))] == [3], "or it would believe to have what it was not sent"
     page, roster, hidden = script.say(History(1, "#general"), Who(2), History(3, "#ops"))
     assert [item.body for item in page.items] == ["before"]
     assert [person.nick for person in roster.people] == ["bob"]

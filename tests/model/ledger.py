@@ -52,7 +52,7 @@ class Asked:
     command: Numbered
     receipt: Receipt
     head: int  # the newest sequence when it was given
-    failures: int  # how often the disk had failed
+    failures: int  # how often the disk had failed, or was known to
     order: int = 0  # among all that were asked
     seq: int = 0  # where the log has it; 0: nowhere
     refused: str = ""  # the code
@@ -105,7 +105,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.head = 0
-        self.failures = 0  # of the disk
+        self.failures = 0  # of the disk, and turns in which it was known to fail
         self.cut = 0  # the log is no longer kept up to here
         self.said: dict[str, Asked] = {}  # by body
         self.entries: dict[int, tuple[AnyEntry, bool]] = {}  # other entries, and whether they had an effect

@@ -233,6 +233,7 @@ class World:
         self.lines: list[Line] = []
         self.past: list[Process] = []  # all there ever were
         self.life = 0  # of the broker
+        self._unable = 0  # turns at whose beginning it knew already that its disk failed
         self._routes = 0
         self._boot()
 
@@ -272,6 +273,7 @@ class World:
 
     def tick(self, late: frozenset[Device] = frozenset()) -> None:
         """One turn of the broker's loop; what the clients on `late` devices sent has not arrived yet."""
+        self._unable += not self.core.storing
         for line in self.lines:
             if line.process.device not in late:
                 self._drain(line)
@@ -283,7 +285,7 @@ class World:
         self.lines = [line for line in self.lines if not (line.over and (line.peer is None or line.peer.gone))]
         self.core.tick(self.now, EPOCH)
         self.ledger.absorb(self.log)
-        self.ledger.failures = self.log.failures
+        self.ledger.failures = self.log.failures + self._unable
         for line in self.lines:
             if line.attached:
                 self._greeted(line)
