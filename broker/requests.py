@@ -91,8 +91,9 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
                 core.dismiss(peer, command.code, command.text, now)
         case Hello():
             greeting.hello(core, peer, command, now)
-        case Ping() if session is not None or peer.reader is None:
-            core.answer(peer, Pong(command.token, core.tick_head if session is None else _sent(core, session)))
+        case Ping():
+            asks = session or peer.reader
+            core.answer(peer, Pong(command.token, core.tick_head if asks is None else _sent(core, asks)))
         case Mark():
             if session is not None:
                 sent = _sent(core, session)
@@ -141,8 +142,6 @@ def _read_only(core: Core, peer: Peer, reader: Session, command: AnyCommand) -> 
             core.cut.append(peer)
         case Who() | Rooms() | History() | Search():
             questions.handle(core, peer, reader, command)
-        case Ping():
-            core.answer(peer, Pong(command.token, reader.cursor))  # nothing behind it was delivered
         case _:
             text = "The broker cannot write its log at present; nothing is accepted. It can be sent again later."
             core.refuse(peer, number_of(command), Code.NOT_STORED, text)
