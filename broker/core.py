@@ -13,17 +13,14 @@ from itertools import count
 
 from messages import (
     HELLO_SECONDS,
-    Announcement,
     AnyCommand,
     AnyEvent,
     Closed,
     Closing,
     Code,
     Dismissed,
-    Gap,
     Hello,
     Malformed,
-    Message,
     Rejected,
     Storing,
 )
@@ -282,16 +279,7 @@ class Core:
         if session is None:
             self.cut.append(peer)  # not greeted, and already stuck
             return
-        if session.live:
-            session.cursor = self.log.head
-        for event in untaken:
-            match event:
-                case Message() | Announcement():
-                    session.cursor = min(session.cursor, event.seq - 1)
-                case Gap():
-                    session.cursor = min(session.cursor, event.after)
-                case _:
-                    peer.answers.append(event)
+        peer.answers += feeding.rewind(session, untaken, self.log.head)
         self.backlog.refused(peer, now)
         self.forget(session)
 

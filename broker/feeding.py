@@ -6,11 +6,11 @@ portions, so that neither it nor the log can hold up a tick.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from messages import Announcement, AnyEvent, Gap, Message
+from messages import Announcement, AnyEvent, Gap, Message, Pong
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Lost, Posted, Said
 from .log import Damaged, Log, LogError, Segment
@@ -53,6 +53,7 @@ def feed(core: Core, behind: dict[Session, None], now: float) -> bool:
         session.cursor = cursor
         if session.cursor >= core.log.head:
             session.live = True
+            events.append(Pong(0, cursor))  # nobody has to ask again and again
         else:
             behind[session] = None
         if events:
@@ -84,6 +85,24 @@ def portion(log: Log, session: Session, removed: Collection[int]) -> tuple[list[
         if seq == start:
             raise
     return events, seq
+
+
+def rewind(session: Session, untaken: Iterable[AnyEvent], head: int) -> list[AnyEvent]:
+    """Go back in front of deliveries that were not taken; returns the events among them that are in no log."""
+    if session.live:
+        session.cursor = head
+    rest: list[AnyEvent] = []
+    for event in untaken:
+        match event:
+            case Message() | Announcement():
+                session.cursor = min(session.cursor, event.seq - 1)
+            case Gap():
+                session.cursor = min(session.cursor, event.after)
+            case Pong():  # it has not caught up after all
+                pass
+            case _:
+                rest.append(event)
+    return rest
 
 
 def _lost(events: list[AnyEvent], seq: int, at: int) -> None:

@@ -42,7 +42,6 @@ class Deliveries:
         inbox.finished = cursor or 0
         self._head = 0  # what came up to here was said while we were away
         self._missed: int | None = None  # of that, so many came by now; None: all has come
-        self._asked = 0  # token of the Ping that asks how far that is
         self._hold: Literal["", "asked", "held"] = ""
         self._tokens = itertools.count(1)
         self._hold_token = 0  # of the Ping behind Feed(None)
@@ -145,25 +144,15 @@ class Deliveries:
         self.cursor = self.began = event.until
         self.inbox.reach(event.until)
 
-    def pong(self, event: Pong) -> list[Ping]:
+    def pong(self, event: Pong) -> None:
         """All deliveries up to `event.head` came before this."""
         if self._hold == "asked" and event.token >= self._hold_token:
             self._hold = "held"
-        elif self.feed and event.token >= self._trusted and self.cursor is not None:
+        elif self.feed and (event.token == 0 or event.token >= self._trusted) and self.cursor is not None:
             self.cursor = max(self.cursor, event.head)
             self.inbox.reach(self.cursor)
             if self.cursor >= self._head:
                 self._caught_up()
-            elif event.token == self._asked:
-                return self.ask_on()
-        return []
-
-    def ask_on(self) -> list[Ping]:
-        """While something of what we missed is still to come: ask how far it has come."""
-        if self._missed is None or not self.feed:
-            return []
-        self._asked = next(self._tokens)
-        return [Ping(self._asked)]
 
     def _caught_up(self) -> None:
         """Say so, once, behind the last message that was missed."""
@@ -171,10 +160,10 @@ class Deliveries:
             self.inbox.put_event(CaughtUp(self._missed))
             self._missed = None
 
-    def go_on(self) -> list[Feed | Ping]:
+    def go_on(self) -> list[Feed]:
         """Let the broker deliver again when it is `due`."""
         if not self.due:
             return []
         self._hold, self._dropping = "", False
         self._trusted = next(self._tokens)
-        return [Feed(self.cursor), *self.ask_on()]
+        return [Feed(self.cursor)]

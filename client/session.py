@@ -250,7 +250,7 @@ class Session:
                 case Gap():
                     self._deliveries.gap(event)
                 case Pong():
-                    self._ready += self._deliveries.pong(event)
+                    self._deliveries.pong(event)
                 case Presence() | RoomChange() | Moderated():
                     self.me.heard(event)
                     self.inbox.put_event(event)
@@ -294,7 +294,6 @@ class Session:
             self.inbox.put_event(model.Restored(event.after))
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
-        self._ready += self._deliveries.ask_on()
         self._tracking.welcomed()
 
     def _rejected(self, event: Rejected, now: float) -> None:

@@ -98,7 +98,10 @@ class RoomList(Event, tag="room_list"):
 
 
 class Pong(Event, tag="pong"):
-    """Answer to Ping; every delivery up to `head` has been sent to this session."""
+    """Answer to Ping, or with token 0 unasked, when a session that was behind has caught up.
+
+    Every delivery up to `head` has been sent to this session.
+    """
 
     token: int
     head: int

@@ -366,7 +366,7 @@ def test_a_choked_session_keeps_its_answers(wire):
     bob.full = False
     wire.tick(seconds=1)
     kinds = [type(event) for event in bob.hear()]
-    assert sorted(kind.__name__ for kind in kinds) == ["Accepted", "Presence", "Roster"]
+    assert sorted(kind.__name__ for kind in kinds) == ["Accepted", "Pong", "Presence", "Roster"]
 
 
 def test_a_client_may_hold_deliveries_back_and_go_on_where_it_stopped(wire):

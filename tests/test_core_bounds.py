@@ -281,6 +281,30 @@ def test_the_control_of_that(wire, monkeypatch):
         test_answers_that_are_not_taken_move_no_cursor(wire)
 
 
+def test_who_did_not_take_the_last_portion_is_not_told_to_have_caught_up(wire):
+    """A pong moves the cursor, so in front of what it speaks of it would skip that."""
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    cursor = bob.hear(Welcome)[0].head
+    bob.say(Feed(None))
+    alice.say(Post(1, "@bob", "one"), Post(2, "@bob", "two"))
+    bob.full = True
+    bob.say(Feed(cursor))
+    bob.full = False
+    wire.tick(seconds=1)
+    *messages, pong = bob.hear()
+    assert [message.body for message in messages] == ["one", "two"]
+    assert pong == Pong(0, wire.log.head)
+
+
+def test_the_control_of_who_did_not_take_the_last_portion(wire, monkeypatch):
+    def keep(session, untaken, head, rewind=feeding.rewind):
+        return [*rewind(session, untaken, head), *(event for event in untaken if isinstance(event, Pong))]
+
+    monkeypatch.setattr(feeding, "rewind", keep)
+    with pytest.raises(AttributeError):
+        test_who_did_not_take_the_last_portion_is_not_told_to_have_caught_up(wire)
+
+
 def test_presence_that_was_not_taken_comes_without_being_asked_for(wire):
     bob = wire.connect("bob")
     bob.hear()
@@ -289,7 +313,7 @@ def test_presence_that_was_not_taken_comes_without_being_asked_for(wire):
     bob.full = False
     assert wire.core.deadline(wire.now) <= wire.now + backlog.FIRST_PAUSE
     wire.tick(seconds=backlog.FIRST_PAUSE)
-    assert bob.hear() == [Presence("carol", "joined")]
+    assert bob.hear() == [Presence("carol", "joined"), Pong(0, wire.log.head)]
 
 
 def test_a_feed_in_the_tick_of_a_delivery_sends_nothing_twice(wire):
