@@ -14,6 +14,7 @@ from zmq.utils import z85
 from messages import (
     PROTOCOL,
     Accepted,
+    Announce,
     AnyCommand,
     AnyEvent,
     Bye,
@@ -73,7 +74,7 @@ class FakeRouter:
                 return [Pong(command.token, self.seq)]
             case Post(to="@nobody"):
                 return [Rejected(command.number, Code.NO_SUCH_NICK, "Nobody called nobody is here.")]
-            case Post():
+            case Post() | Announce():
                 self.seq += 1
                 return [Accepted(command.number, self.seq)]
             case Who():

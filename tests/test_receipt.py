@@ -132,6 +132,7 @@ def test_what_is_accepted_is_never_called_refused_when_it_does_not_come_as_far_a
         assert text in str(caught.value)
         assert isinstance(caught.value, TimeoutError)
         assert receipt.seq == 1
+        client.close(0)
 
 
 def test_what_cannot_be_sent_is_refused_before_it_is(tmp_path: Path) -> None:
