@@ -4,6 +4,7 @@ home/                     platformdirs' user data folder, or CONFAB_HOME, or --d
 ├── broker/               the broker's own (0700): secret key, log, lock
 │   └── local.json        where it listens and its public key; how local clients find it
 ├── known.json            (0600) the keys by which clients know brokers elsewhere
+├── settings.toml         what a person set
 └── profiles/NICK/        one identity of this user: secret key and device slots
 """
 
@@ -46,6 +47,11 @@ class Home:
     def known(self) -> Path:
         """The file in which clients remember the keys of brokers elsewhere."""
         return self.path / "known.json"
+
+    @property
+    def settings(self) -> Path:
+        """The file in which a person's settings are."""
+        return self.path / "settings.toml"
 
     def profile(self, nick: str) -> Path:
         """The folder of the identity that goes by `nick` (which must have passed check_nick)."""
