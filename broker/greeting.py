@@ -167,6 +167,9 @@ def committed(core: Core, peer: Peer, command: Hello, now: float) -> None:
         leaving.abandoned(core, peer)
     elif account is None or not account.nick:
         refuse_taken(core, peer, command.nick, now)
+    elif too_many := _too_many(core, peer, account, command.device, now):  # many came in the same tick
+        core.refuse(peer, 0, Code.TOO_MANY, too_many)
+        leaving.abandoned(core, peer)
     else:
         attach(core, peer, command, now, resumed=account.id in core.here)
 

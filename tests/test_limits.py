@@ -178,6 +178,21 @@ def test_sessions_from_one_address_are_bounded_and_this_machines_are_not(wire, m
     assert greet("far3", "192.0.2.1")[0] == [Welcome], "there is room again"
 
 
+@pytest.mark.parametrize("limit", ["SESSIONS_PER_ACCOUNT", "SESSIONS_PER_ADDRESS"])
+def test_sessions_that_come_in_one_tick_are_bounded_too(wire, monkeypatch, limit):
+    """When each of them was looked at, none of the others was there yet."""
+    monkeypatch.setattr(f"broker.greeting.{limit}", 2)
+    names = ["ann"] * 4 if limit == "SESSIONS_PER_ACCOUNT" else ["ann", "ben", "cid", "dan"]
+    remotes = [wire.connect(name, greet=False) for name in names]
+    for place, (name, remote) in enumerate(zip(names, remotes, strict=True)):
+        remote.peer.address = "192.0.2.1"
+        remote.put(Hello(PROTOCOL, name, bytes([place] * 16)))
+    wire.tick()
+    assert [type(remote.hear((Welcome, Rejected))[0]) for remote in remotes] == [Welcome] * 2 + [Rejected] * 2
+    wire.tick()
+    assert list(wire.core.state.by_nick) == list(dict.fromkeys(names[:2])), "nobody holds a nick who is not here"
+
+
 def test_newcomers_from_one_address_have_a_rate(wire, monkeypatch):
     """Those who were here before come back all the same."""
     monkeypatch.setattr("broker.greeting.NEWCOMERS_AT_ONCE", 2.0)
