@@ -18,13 +18,14 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyte
 
 TREE = Path(__file__).parent.parent
+PROGRAM = (sys.executable, "-m", "broker")
 DEADLINE = 20.0  # seconds for anything to happen; a busy machine takes a few
 
 # Makes the pseudo-terminal the controlling one, as a login does, so that keys and hang-ups become signals.
@@ -47,17 +48,16 @@ def free_endpoint() -> str:
 class BrokerProcess:
     """A broker in its own process; `lines` are the events it told, as JSON objects, `output` all that it wrote."""
 
-    def __init__(self, home: Path, endpoint: str | None = None, *arguments: str) -> None:
+    def __init__(
+        self, home: Path, endpoint: str | None = None, *arguments: str, program: Sequence[str] = PROGRAM
+    ) -> None:
         self.home = home
         self.endpoint = endpoint or free_endpoint()
         self.output: list[str] = []
         self.lines: list[dict[str, Any]] = []
         self._told = threading.Condition()
         self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "broker", "--data", str(home), "--bind", self.endpoint),
-                *("--log-format", "json", *arguments),
-            ],
+            [*program, "--data", str(home), "--bind", self.endpoint, "--log-format", "json", *arguments],
             cwd=TREE,
             env=environment(PYTHONUNBUFFERED="1"),
             stdin=subprocess.DEVNULL,
@@ -83,15 +83,19 @@ class BrokerProcess:
             wanted = {"event": event, **fields}
             return next((line for line in self.lines if wanted.items() <= line.items()), None)
 
-        with self._told:
-            assert self._told.wait_for(found, DEADLINE), f"the broker never told {event} {fields}: {self.lines}"
-            line = found()
+        self.tells(lambda: found() is not None, f"{event} {fields}")
+        line = found()
         assert line is not None
         return line
 
+    def tells(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until a condition on what the broker has told holds."""
+        with self._told:
+            assert self._told.wait_for(condition, DEADLINE), f"the broker never told {what}: {self.lines[-50:]}"
+
     def run(self, *arguments: str) -> str:
         """Run the broker's program beside it, as in `grant`."""
-        command = [sys.executable, "-m", "broker", "--data", str(self.home), *arguments]
+        command = [*PROGRAM, "--data", str(self.home), *arguments]
         return subprocess.run(
             command, cwd=TREE, env=environment(), capture_output=True, text=True, timeout=DEADLINE, check=True
         ).stdout
