@@ -140,8 +140,10 @@ class Link:
                     f"What listens at {at} is no confab broker, or one with --plain; that needs its own invite."
                 )
             case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
-                text = f"What listens at {at} did not prove the broker's key; is the invite that of this broker?"
-                self._break(f"{text} (One with --plain proves none.)")
+                self._break(
+                    f"What listens at {at} did not prove the broker's key; is the invite that of this broker? "
+                    "(One with --plain proves none, and one to which your address makes too many connections hangs up.)"
+                )
                 self.unproven = True
             case zmq.Event.DISCONNECTED:
                 self._break(

@@ -30,7 +30,7 @@ from messages import DEFAULT_PORT, PROTOCOL, AnyEvent, Hello, Ping, Post, Reject
 from .dealer import Dealer
 from .floods import Crowd, Silence, calling_from, soon
 from .network import Network, network
-from .processes import BrokerProcess
+from .processes import BrokerProcess, confab
 
 DESCRIPTORS = 4096  # enough for a flood, at either end
 TOO_SILENT = "there are too many that say nothing"
@@ -141,6 +141,14 @@ def test_silent_ones_of_one_address_are_cut_from_the_1025th_on(net, broker, limi
         assert (answer(broker, net.busy) is None) == limited
         serves(broker, net.calm)
     recovers(broker, net.busy)
+
+
+def test_a_person_at_such_an_address_is_told_that_this_may_be_why(net, broker, tmp_path):
+    with silence(net, CONNECTIONS_UNMET_PER_ADDRESS):
+        serves(broker, net.calm)
+        run = confab("who", "--as", "ann", "--broker", broker.invite, "--timeout", "0.2", home=tmp_path / "ann")
+    assert run.returncode == 4
+    assert "to which your address makes too many connections" in run.stderr
 
 
 @and_the_control()
