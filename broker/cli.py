@@ -17,10 +17,12 @@ import msgspec
 
 from messages import (
     DEFAULT_ENDPOINT,
+    SHELLS,
     Address,
     Home,
     Local,
     MessageError,
+    completion_script,
     find_home,
     key_fingerprint,
     parse_address,
@@ -63,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _restore(home, arguments.file)
             case "export":
                 return _export(home)
+            case "completion":
+                print(completion_script(_parser(), arguments.shell))
+                return 0
         bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
         return _run(
             Settings(
@@ -128,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("file", metavar="FILE", type=Path)
     export = commands.add_parser("export", help="print every message, private ones too, as one JSON object a line")
     export.add_argument("--jsonl", action="store_true", help="say so: one JSON object a line is the only form there is")
+    completion = commands.add_parser("completion", help="print what a shell reads to complete with Tab")
+    completion.add_argument("shell", choices=SHELLS)
     for command in (verify, repair, backup, restore, export):
         _add_data(command, argparse.SUPPRESS)  # so that it may stand behind the command too
     operating.add_commands(commands, lambda command: _add_data(command, argparse.SUPPRESS))

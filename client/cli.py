@@ -14,9 +14,10 @@ from .duties import DUTIES
 from .errors import ClientError, NotReached, Rejected
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, exit_code
 from .subcommands import COMMANDS, UsageError
+from .tools import TOOLS
 from .version import __version__
 
-ALL = COMMANDS | DUTIES
+ALL = COMMANDS | TOOLS | DUTIES
 
 EPILOG = """\
 exit codes: 0 accepted, 1 rejected, 2 usage, 3 nobody there to take it, 4 broker unreachable, 5 timed out,

@@ -55,6 +55,7 @@ from .commands import (
     Unregister,
     Who,
 )
+from .completion import SHELLS, completion_script
 from .errors import DISMISSING, Code, DecodeError, InvalidAddress, InvalidName, MessageError
 from .events import (
     Accepted,
@@ -215,6 +216,7 @@ __all__ = [
     "Ruled",
     "Rules",
     "SEARCH_WORDS",
+    "SHELLS",
     "SILENCE_SECONDS",
     "Search",
     "Storing",
@@ -236,6 +238,7 @@ __all__ = [
     "check_room",
     "check_target",
     "check_topic",
+    "completion_script",
     "decode_commands",
     "decode_events",
     "encode_commands",
