@@ -182,8 +182,12 @@ def _endpoint(text: str) -> str:
 
 def _verify(home: Home) -> int:
     from . import upkeep
+    from .start import lost_log
 
     path = home.broker / "log.db"
+    if lost := lost_log(home.broker / "key.json", path):
+        print(f"confab-broker: {lost}", file=sys.stderr)
+        return EXIT_FAILED
     verdict = upkeep.verify(path)
     if verdict.segments or not verdict.problem:
         print(f"{verdict.entries} entries in {verdict.segments} segments are whole and in their order.")

@@ -21,12 +21,8 @@ def log_and_keys(folder: Folder) -> tuple[Log, KeyPair]:
     """Open both, or make both at the first start. Raises LogError, KeyFileError."""
     path, key = folder.log_file, folder.key_file
     begun = key.exists()
-    if begun and (not path.exists() or (path.is_file() and not path.stat().st_size)):
-        raise LogError(
-            f"{key} is here, but the log is {'empty' if path.exists() else 'gone'}, and with it all that was said. "
-            f"Restore a backup into an empty --data; or, to begin anew on purpose, move {key} away for a new one, "
-            "which needs new invites."
-        )
+    if lost := lost_log(key, path):
+        raise LogError(lost)
     reserve = folder.path / "reserve"
     full = _free(folder.path) < RESERVE_BYTES
     if full:
@@ -46,6 +42,17 @@ def log_and_keys(folder: Folder) -> tuple[Log, KeyPair]:
         with contextlib.suppress(OSError):  # then there is none, as before
             reserve.write_bytes(bytes(RESERVE_BYTES))
     return log, keys
+
+
+def lost_log(key: Path, log: Path) -> str:
+    """That there is a key, and its log is gone, in sentences; empty: that is not so."""
+    if not key.exists() or (log.exists() and not (log.is_file() and not log.stat().st_size)):
+        return ""
+    return (
+        f"{key} is here, but the log is {'empty' if log.exists() else 'gone'}, and with it all that was said. "
+        f"Restore a backup into an empty --data; or, to begin anew on purpose, move {key} away for a new one, "
+        "which needs new invites."
+    )
 
 
 def _free(folder: Path) -> int:

@@ -20,8 +20,8 @@ from .version import __version__
 ALL = COMMANDS | TOOLS | DUTIES
 
 EPILOG = """\
-exit codes: 0 accepted, 1 rejected, 2 usage, 3 nobody there to take it, 4 broker unreachable, 5 timed out,
-6 not allowed, 7 accepted, but not as far as --wait asked.
+exit codes: 0 accepted, 1 rejected (doctor: a problem), 2 usage, 3 nobody there to take it, 4 broker unreachable,
+5 timed out, 6 not allowed, 7 accepted, but not as far as --wait asked.
 TARGET is @nick (or nick), '#room' or all; quote what your shell would read itself.
 Text comes from the arguments, or from standard input when there is none and that is a pipe or a file.
 """

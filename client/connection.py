@@ -295,7 +295,7 @@ class Connection:
     def _attempt(self, context: zmq.Context[zmq.Socket[bytes]]) -> str:
         """Make one link and use it as long as it lasts; return why it did not last."""
         try:
-            link = Link(context, self._address, self._profile, self._wake_read)
+            link = Link(context, self._address, (self._profile.public, self._profile.secret), self._wake_read)
         except zmq.ZMQError as error:  # no descriptor left, say: that may pass
             return f"No connection can be made: {error.strerror}."
         try:

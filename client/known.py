@@ -56,9 +56,23 @@ class KnownBrokers:
     def __init__(self, home: Home) -> None:
         self._home = home
 
+    def read(self) -> Mapping[str, Known]:
+        """All that is remembered, by endpoint; raises NotConfigured when that cannot be read."""
+        path = self._home.known
+        try:
+            entries = msgspec.json.decode(path.read_bytes(), type=dict[str, Known])
+            for entry in entries.values():
+                parse_key(entry.key)
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError, InvalidAddress) as error:
+            text = f"{path} cannot be read ({error}). Mend it, or remove it, and give each broker's invite once more."
+            raise NotConfigured(text) from error
+        return entries
+
     def get(self, address: Address) -> Known | None:
         """What is remembered of the broker at an address; raises NotConfigured when that cannot be read."""
-        return self._read().get(_place(address))
+        return self.read().get(_place(address))
 
     def check(self, address: Address) -> Known | None:
         """The same for an invite; raises NotConfigured when another key than the invite's is remembered."""
@@ -86,7 +100,7 @@ class KnownBrokers:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with locked(path.with_suffix(".lock")):
-                entries = self._read()
+                entries = self.read()
                 before = entries.get(place)
                 key = key_text(address.key)
                 if before is None or (replace and before.key != key):
@@ -96,19 +110,6 @@ class KnownBrokers:
         except OSError as error:
             raise NotConfigured(f"{path} cannot be written: {error.strerror or error}.") from error
         return before
-
-    def _read(self) -> Mapping[str, Known]:
-        path = self._home.known
-        try:
-            entries = msgspec.json.decode(path.read_bytes(), type=dict[str, Known])
-            for entry in entries.values():
-                parse_key(entry.key)
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.DecodeError, InvalidAddress) as error:
-            text = f"{path} cannot be read ({error}). Mend it, or remove it, and give each broker's invite once more."
-            raise NotConfigured(text) from error
-        return entries
 
 
 class Broker(msgspec.Struct, frozen=True):

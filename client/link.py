@@ -14,8 +14,6 @@ from zmq.utils import z85
 
 from messages import Address, key_text
 
-from .profile import Profile
-
 _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: looking up an enum costs more than the call
 _POLLIN = int(zmq.POLLIN)
 _FRAMES = 64  # read in one go before anything is sent again; some 60,000 events at the most
@@ -36,7 +34,10 @@ _WATCHED = (
 class Link:
     """A connection that is being made, is up, or is broken."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: Address, profile: Profile, wake: int) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], address: Address, keys: tuple[bytes, bytes], wake: int
+    ) -> None:
+        """Begin to connect; `keys` are our public and secret key in Z85, `wake` a descriptor to be woken by."""
         self.up = False  # the handshake succeeded: the other end has proved its key, unless it is plain
         self.broken = ""  # why this link is of no more use
         self.unproven = False  # the handshake failed without a reason: perhaps the other end has another key
@@ -45,13 +46,13 @@ class Link:
         self._wake = wake
         self._socket = context.socket(zmq.DEALER)
         self._monitor = self._socket.get_monitor_socket(_WATCHED)
-        self._set_options(address, profile)
+        self._set_options(address, *keys)
         self._poller = zmq.Poller()
         for source in (self._socket, self._monitor, wake):
             self._poller.register(source, _POLLIN)
         self._connect()
 
-    def _set_options(self, address: Address, profile: Profile) -> None:
+    def _set_options(self, address: Address, public: bytes, secret: bytes) -> None:
         options = {
             zmq.LINGER: 0,
             zmq.IMMEDIATE: 0,  # 1 throws away what came but was not read when the link breaks: the broker's last words
@@ -67,10 +68,10 @@ class Link:
         for option, value in options.items():
             self._socket.setsockopt(option, value)
         if address.plain:  # the key is only claimed; the password stays unset, which is empty
-            self._socket.plain_username = key_text(z85.decode(profile.public)).encode()
+            self._socket.plain_username = key_text(z85.decode(public)).encode()
         elif address.key is not None:
-            self._socket.curve_publickey = profile.public
-            self._socket.curve_secretkey = profile.secret
+            self._socket.curve_publickey = public
+            self._socket.curve_secretkey = secret
             self._socket.curve_serverkey = z85.encode(address.key)
 
     def _connect(self) -> None:

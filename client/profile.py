@@ -101,6 +101,13 @@ def make_keys(folder: Path, secret: bytes | None = None) -> tuple[bytes, bytes]:
             write_whole(path, (secret or zmq.curve_keypair()[1]) + b"\n")
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)  # whatever copied it here may have left it open to others
+    return read_keys(path)
+
+
+def read_keys(path: Path) -> tuple[bytes, bytes]:
+    """The key pair of which this file holds the secret half; raises NotConfigured when it is damaged, and OSError."""
+    import zmq
+
     secret = path.read_bytes().strip()
     try:
         return zmq.curve_public(secret), secret

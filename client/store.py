@@ -21,6 +21,8 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 
 from messages import Announce, DecodeError, Post, decode_commands, encode_commands
 
@@ -143,6 +145,22 @@ def put_aside(path: Path) -> Path | None:
             return None
         return aside
     return None
+
+
+def examine(path: Path) -> str:
+    """Why the file of a slot that nobody holds is of no use, half a sentence; empty: it is whole. Opens only a copy."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        try:
+            for suffix in ("", "-wal"):
+                if path.with_name(path.name + suffix).exists():
+                    copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
+            Store(copy, bytes(16), b"").close()
+        except OSError as error:
+            return f"{path} cannot be read ({_reason(error)})"
+        except StoreError as error:
+            return str(error).replace(str(copy), str(path))
+    return ""
 
 
 def look(path: Path, broker: bytes) -> Kept:

@@ -45,18 +45,20 @@ def _at_home(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _reach(parser: argparse.ArgumentParser) -> None:
+def reach(parser: argparse.ArgumentParser) -> None:
+    """The options that say which broker, and where our keys are."""
     parser.add_argument("--broker", metavar="ADDRESS", help="invite or address (else CONFAB_BROKER, else the one here)")
     _at_home(parser)
 
 
-def _printing(parser: argparse.ArgumentParser) -> None:
+def printing(parser: argparse.ArgumentParser) -> None:
+    """The option for programs that read what is printed."""
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
 
 
 def _trusting(parser: argparse.ArgumentParser) -> None:
     _at_home(parser)
-    _printing(parser)
+    printing(parser)
 
 
 def _identifying(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +70,13 @@ def _identifying(parser: argparse.ArgumentParser) -> None:
 
 def _speaking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--as", dest="nick", metavar="NICK", help="who speaks (else CONFAB_NICK, else your user name)")
-    _reach(parser)
+    reach(parser)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options that every one-shot command has."""
     _speaking(parser)
-    _printing(parser)
+    printing(parser)
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help=f"give up after this long ({TIMEOUT_SECONDS:g})"
     )

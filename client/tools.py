@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import argparse
 
-from messages import SHELLS
+from messages import SHELLS, parse_address
 
 from .exits import ACCEPTED
-from .subcommands import Subcommand, UsageError
+from .subcommands import Subcommand, UsageError, no_words, printing, reach
+
+
+def _examining(parser: argparse.ArgumentParser) -> None:
+    reach(parser)
+    printing(parser)
 
 
 def _no_options(parser: argparse.ArgumentParser) -> None:
     """There are none."""
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from . import doctor
+
+    no_words(options)
+    if options.broker:
+        parse_address(options.broker)
+    return doctor.run(options.broker, options.home, as_json=options.json)
 
 
 def _completion(options: argparse.Namespace) -> int:
@@ -28,5 +42,6 @@ def _completion(options: argparse.Namespace) -> int:
 
 
 TOOLS = {
+    "doctor": Subcommand("what is wrong with this set-up, and how to mend it", "", _examining, _doctor),
     "completion": Subcommand("what your shell reads to complete with Tab", "|".join(SHELLS), _no_options, _completion),
 }

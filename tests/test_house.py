@@ -24,6 +24,7 @@ SOCKET_OWNERS = {  # the only modules that may import zmq, or that make keys wit
     "client/connection.py",
     "client/identity.py",
     "client/link.py",
+    "client/probe.py",
     "client/profile.py",
 }
 LONGEST_FILE = 400  # lines: read in one sitting
