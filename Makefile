@@ -16,12 +16,15 @@ override TEXT := $(value TEXT)
 export NICK TEXT
 
 .DEFAULT_GOAL := help
-.PHONY: help install broker client announce test check bench torture screenshots clean
+.PHONY: help install demo broker client announce test check bench torture screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(RUNTIME) ## Install confab into .venv (the other targets do it by themselves)
+
+demo: $(RUNTIME) ## Watch a lively session of several people, in this terminal; faster with ARGS="--speed 2"
+	@exec $(BIN)/confab demo $(ARGS)
 
 broker: $(RUNTIME) ## Start the broker here; options in ARGS="--bind tcp://0.0.0.0:5577"
 	@exec $(BIN)/confab-broker $(ARGS)

@@ -127,7 +127,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _overview(arguments: list[str]) -> argparse.Namespace:
     """No command, or none of ours: --help, --version, or what comes near."""
-    rows = "\n".join(f"  {name:<10}{row.help}" for name, row in ALL.items())
+    width = max(map(len, ALL)) + 2
+    rows = "\n".join(f"  {name:<{width}}{row.help}" for name, row in ALL.items())
     parser = _Parser(
         prog="confab",
         usage="confab COMMAND [options]",

@@ -6,6 +6,7 @@ Like those in subcommands.py they print and map no errors, and import what they 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from messages import SHELLS, parse_address
 
@@ -31,6 +32,29 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor.run(options.broker, options.home, as_json=options.json)
 
 
+def _playing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast as people are (1)")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.1 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is no speed: give a number from 0.1 to 1000")
+    return speed
+
+
+def _demo(options: argparse.Namespace) -> int:
+    no_words(options)
+    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("demo needs a terminal for its input and its output, since it shows a console.")
+    from . import demo
+
+    return demo.run(options.speed)
+
+
 def _completion(options: argparse.Namespace) -> int:
     from .completion import script
 
@@ -42,6 +66,7 @@ def _completion(options: argparse.Namespace) -> int:
 
 
 TOOLS = {
+    "demo": Subcommand("watch a lively session of several people, to see what this is", "", _playing, _demo),
     "doctor": Subcommand("what is wrong with this set-up, and how to mend it", "", _examining, _doctor),
     "completion": Subcommand("what your shell reads to complete with Tab", "|".join(SHELLS), _no_options, _completion),
 }
