@@ -16,6 +16,7 @@ from messages import PROTOCOL, Code, Dismissed, Hello, Rejected, decode_events, 
 
 from .beacon import find_mistake
 from .known import Broker
+from .language import _
 from .link import Link
 from .version import __version__
 
@@ -50,7 +51,7 @@ def probe(broker: Broker, timeout: float) -> Answer:
             return Answer(problem=str(wrong))
         return answer
     except zmq.ZMQError as error:
-        return Answer(problem=f"No connection can be made: {error.strerror}.")
+        return Answer(problem=_("No connection can be made: {why}.").format(why=error.strerror))
     finally:
         os.close(wake[0])
         os.close(wake[1])
@@ -60,7 +61,7 @@ def probe(broker: Broker, timeout: float) -> Answer:
 def _converse(link: Link, token: str, began: float, timeout: float) -> Answer:
     asked = 0.0
     while (left := began + timeout - monotonic()) > 0:
-        frames, _ = link.wait(left)
+        frames, _woken = link.wait(left)
         for event in (event for frame in frames for event in decode_events(frame)):
             if isinstance(event, Rejected | Dismissed):
                 code = "" if event.code == Code.NICK_INVALID else event.code
@@ -71,4 +72,4 @@ def _converse(link: Link, token: str, began: float, timeout: float) -> Answer:
             asked = monotonic()
             hello = Hello(PROTOCOL, _NO_NICK, os.urandom(16), None, False, True, _NAME, token=token)
             link.send(encode_commands([hello]))
-    return Answer(problem="The broker did not answer in time.")
+    return Answer(problem=_("The broker did not answer in time."))

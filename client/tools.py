@@ -11,6 +11,7 @@ import sys
 from messages import SHELLS, parse_address
 
 from .exits import ACCEPTED
+from .language import N_, _
 from .subcommands import Subcommand, UsageError, no_words, printing, reach
 
 
@@ -33,7 +34,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _playing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast as people are (1)")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=_("N times as fast as people are (1)"))
 
 
 def _speed(text: str) -> float:
@@ -42,14 +43,14 @@ def _speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not 0.1 <= speed <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is no speed: give a number from 0.1 to 1000")
+        raise argparse.ArgumentTypeError(_("{text} is no speed: give a number from 0.1 to 1000").format(text=text))
     return speed
 
 
 def _demo(options: argparse.Namespace) -> int:
     no_words(options)
     if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("demo needs a terminal for its input and its output, since it shows a console.")
+        raise UsageError(_("demo needs a terminal for its input and its output, since it shows a console."))
     from . import demo
 
     return demo.run(options.speed)
@@ -62,11 +63,13 @@ def _completion(options: argparse.Namespace) -> int:
         case [shell] if shell in SHELLS:
             print(script(shell))
             return ACCEPTED
-    raise UsageError(f"completion takes the name of your shell: {', '.join(SHELLS)}.")
+    raise UsageError(_("completion takes the name of your shell: {shells}.").format(shells=", ".join(SHELLS)))
 
 
 TOOLS = {
-    "demo": Subcommand("watch a lively session of several people, to see what this is", "", _playing, _demo),
-    "doctor": Subcommand("what is wrong with this set-up, and how to mend it", "", _examining, _doctor),
-    "completion": Subcommand("what your shell reads to complete with Tab", "|".join(SHELLS), _no_options, _completion),
+    "demo": Subcommand(N_("watch a lively session of several people, to see what this is"), "", _playing, _demo),
+    "doctor": Subcommand(N_("what is wrong with this set-up, and how to mend it"), "", _examining, _doctor),
+    "completion": Subcommand(
+        N_("what your shell reads to complete with Tab"), "|".join(SHELLS), _no_options, _completion
+    ),
 }

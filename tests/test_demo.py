@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyte
 import pytest
@@ -38,9 +39,10 @@ MOMENTS = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where temporary folders are made; short, since the path of a Unix socket is."""
-    return tmp_path
+def folder() -> Iterator[Path]:
+    """Where temporary folders are made; its path is short, since that of a Unix socket is to be."""
+    with TemporaryDirectory(prefix="cf", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

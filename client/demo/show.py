@@ -14,6 +14,7 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
+from ..language import _
 from .pane import Pane
 from .scenes import OTHERS, SCENES, TAKEN, Does, Pause, Returns, Runs, Says, Scene, Step, Types
 from .stage import Stage, StageError, end
@@ -123,7 +124,8 @@ class Show:
         self.pane.pump(_SHOWN_SECONDS, lambda: self.pane.drew(text))
         self.pane.settle(_SETTLED_SECONDS)
         if (status := self.pane.process.poll()) is not None:
-            raise StageError(f"The console of the demo ended before its time (exit code {status}).")
+            text = _("The console of the demo ended before its time (exit code {status}).")
+            raise StageError(text.format(status=status))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -18,6 +18,7 @@ from messages import find_home
 
 from ..client import Client
 from ..errors import ClientError, NotConfigured
+from ..language import _
 from ..locate import find_broker
 from .pane import ROOT
 
@@ -69,7 +70,7 @@ class Stage:
             except NotConfigured as error:
                 if self._broker.poll() is not None or monotonic() > deadline:
                     why = (self._folder / "problem").read_text("utf-8", "replace").strip()
-                    raise StageError(f"The broker of the demo did not start. {why}".strip()) from error
+                    raise StageError(_("The broker of the demo did not start. {why}").format(why=why)) from error
                 sleep(0.01)
             else:
                 return
