@@ -30,7 +30,7 @@ _NAME = f"confab doctor {__version__}"
 class Answer(NamedTuple):
     """How a broker answered."""
 
-    code: str = ""  # why it would not have us, one of messages.Code; empty: it would, by another nick, or see `problem`
+    code: str = ""  # why it would not have us, of messages.Code, or WRONG_BROKER; empty: it would, or see `problem`
     text: str = ""  # and in its own words
     connected: float = 0.0  # seconds until it had proved its key
     round_trip: float = 0.0  # seconds from our question to its answer
@@ -48,7 +48,7 @@ def probe(broker: Broker, timeout: float) -> Answer:
         finally:
             link.close()
         if link.unproven and (wrong := find_mistake(broker)):
-            return Answer(problem=str(wrong))
+            return Answer(wrong.code, str(wrong))
         return answer
     except zmq.ZMQError as error:
         return Answer(problem=_("No connection can be made: {why}.").format(why=error.strerror))

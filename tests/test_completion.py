@@ -66,7 +66,6 @@ def test_tab_in_the_real_shell(shell: str, tmp_path: Path) -> None:
         command.chmod(0o755)
     command_line, switch_on = HOW[shell]
     env = environment(PATH=f"{tmp_path}:/usr/bin:/bin", HOME=str(tmp_path), PS1="> ", TERM="xterm")
-    (tmp_path / "confab").touch()
     terminal = Terminal("-c", f"import os; os.execvp({shell!r}, {command_line!r})", rows=60, **env)
     try:
         for program in ("confab", "confab-broker"):

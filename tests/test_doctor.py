@@ -175,7 +175,9 @@ def test_another_broker_than_the_invite_says(doctor: Any, broker: BrokerProcess,
     other = broker.invite.rpartition("/")[0] + "/" + key_text(b"x" * 32)
     status, findings = doctor(tmp_path, "--broker", other)
     assert status == 1
-    assert "is not the one you expect: its fingerprint should be" in wrong(findings)["connection"]
+    told = wrong(findings)["connection"]
+    assert "is not the one you expect: its fingerprint should be" in told
+    assert "firewall" not in told, "it was reached"
 
 
 def test_another_protocol(doctor: Any, broker: BrokerProcess, monkeypatch: pytest.MonkeyPatch) -> None:

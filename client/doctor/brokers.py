@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from messages import Code, Home, key_fingerprint
 
-from ..errors import NotConfigured
+from ..errors import WRONG_BROKER, NotConfigured
 from ..known import OF_THIS_HOME, Broker, KnownBrokers
 from ..language import _, plural
 from ..locate import find_broker
@@ -51,6 +51,9 @@ def _reached(answer: Answer, broker: Broker) -> Iterator[Finding]:
         if broker.source == OF_THIS_HOME:
             advice = _("Start it with `make broker` or `confab-broker`.")
         yield Finding("problem", check, answer.problem, advice)
+        return
+    if answer.code == WRONG_BROKER:
+        yield Finding("problem", check, answer.text)
         return
     text = _("The broker proved its key after {connected:.0f} ms, and answers after {round_trip:.0f} ms.").format(
         connected=answer.connected * 1000, round_trip=answer.round_trip * 1000
