@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 UNREADABLE_SECONDS = 5.0  # a session whose part of the log cannot be read is tried again after this
 FEED_ENTRIES = 5_000  # entries looked at in one tick, for all sessions together: some milliseconds
 PORTION_ENTRIES = 2_000  # entries looked at for one session in one tick
-PORTION_SIZE = 16 * 1024  # and characters of their bodies: SEND_HWM portions wait for each session, and are not shared
+PORTION_SIZE = 16 * 1024  # and characters: SEND_HWM portions wait for each session, and are not shared
+ENVELOPE = 40  # characters that a delivery has besides its body: of short ones many go into a portion
 RETRY_ENTRIES = 20_000  # entries looked at in one tick for one connection's retries
 SAID = (Posted, Announced)
 
@@ -76,7 +77,7 @@ def portion(log: Log, session: Session, removed: Collection[int]) -> tuple[list[
             for seq, entry in _from(segment, start + 1):
                 if isinstance(entry, SAID) and visible(account, device, seq, entry) and seq not in removed:
                     events.append(delivery(seq, segment.at, entry))
-                    size += len(entry.body)
+                    size += len(entry.body) + ENVELOPE
                 elif isinstance(entry, Lost):
                     _lost(events, seq, segment.at)
                 if seq >= last or size >= PORTION_SIZE:
