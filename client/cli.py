@@ -11,8 +11,8 @@ from typing import NoReturn
 from messages import MessageError, harmless
 
 from .duties import DUTIES
-from .errors import ClientError, NotReached, Rejected
-from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, exit_code
+from .errors import ClientError
+from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, error_code, exit_code
 from .subcommands import COMMANDS, UsageError
 from .tools import TOOLS
 from .version import __version__
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         return exit_code(error)
     except (ClientError, MessageError, TimeoutError, OSError) as error:
-        return _complain(as_json, _code(error), _sentence(error), exit_code(error))
+        return _complain(as_json, error_code(error), _sentence(error), exit_code(error))
     except Exception as error:
         return _complain(as_json, "bug", describe_bug(error), REJECTED)
 
@@ -61,17 +61,6 @@ def _survive_odd_encodings() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-
-
-def _code(error: Exception) -> str:
-    match error:
-        case Rejected(code=code):
-            return code
-        case NotReached():
-            return "not_reached"
-        case TimeoutError():
-            return "timeout"
-    return type(error).__name__.lower()
 
 
 def _sentence(error: Exception) -> str:

@@ -6,7 +6,7 @@ import os
 
 from messages import Code, MessageError
 
-from .errors import WRONG_BROKER, NotConfigured, NotReached, Rejected, Unreachable
+from .errors import WRONG_BROKER, ClientError, NotConfigured, NotReached, Rejected, Unreachable
 
 ACCEPTED = 0
 REJECTED = 1  # also anything unforeseen
@@ -55,3 +55,17 @@ def exit_code(error: BaseException) -> int:
         case KeyboardInterrupt():
             return INTERRUPTED
     return REJECTED
+
+
+def error_code(error: BaseException) -> str:
+    """What `--json` calls an error: the broker's code, or one of ours."""
+    match error:
+        case Rejected(code=code):
+            return code
+        case NotReached():
+            return "not_reached"
+        case TimeoutError():
+            return "timeout"
+        case ClientError() | MessageError() | OSError():
+            return type(error).__name__.lower()
+    return "bug"

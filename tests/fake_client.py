@@ -35,6 +35,10 @@ class FakeReceipt:
         return self._answered.is_set()
 
     @property
+    def seq(self) -> int:
+        return self.outcome if isinstance(self.outcome, int) else 0
+
+    @property
     def state(self) -> str:
         return "read" if self.read_by else "delivered" if self.delivered_to else "accepted" if self.done else "queued"
 

@@ -9,6 +9,7 @@ import pytest
 
 from client.console import app, render
 from client.console.commands import obey
+from client.console.face_rich import RichFace
 from client.console.screen import PORTION, Screen
 from client.console.talk import Talk
 from tests.fake_client import FakeClient, connected, said
@@ -24,7 +25,7 @@ def converse(chat: FakeClient, read: app.Reader, write: Write | None = None) -> 
         shown.append(text)
 
     async def run() -> int:
-        return await app._converse(chat, Screen(render.terminal(), write or keep), read)  # type: ignore[arg-type]
+        return await app._converse(chat, Screen(RichFace(render.terminal()), write or keep), read)  # type: ignore[arg-type]
 
     return asyncio.run(asyncio.wait_for(run(), 20)), "".join(shown)
 

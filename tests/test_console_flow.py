@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from rich.text import Text
 
 from client.console import render
+from client.console.face_rich import RichFace
 from client.console.flow import RUN, Flow, page
 from client.model import Message
 from messages import Presence
@@ -22,11 +22,8 @@ YESTERDAY, TOMORROW = AT - timedelta(days=1), AT + timedelta(days=1)
 
 def drawn(things: Any, width: int = 80, *, terminal: bool = True) -> list[str]:
     console = render.terminal(force_terminal=terminal)
-    console.file, console.width = io.StringIO(), width
-    for thing in things:
-        console.print(thing)
-    assert isinstance(console.file, io.StringIO)
-    return [row.rstrip() for row in Text.from_ansi(console.file.getvalue()).plain.splitlines()]
+    console.width = width
+    return [row.rstrip() for row in Text.from_ansi(RichFace(console)(things)).plain.splitlines()]
 
 
 def live(*items: Message) -> list[str]:

@@ -9,7 +9,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import RenderableType
 
-from client.console import render
+from client.console import render, tables
+from client.console.shown import RoomList, Roster
+from client.console.words import excerpt
 from messages import Person, RoomInfo
 from tests.fake_client import AT, said
 
@@ -32,8 +34,8 @@ def drawn(thing: RenderableType, width: int = 80, color: bool = False) -> str:
         render.message(
             said(EVIL, kind="announcement", title=EVIL, priority=EVIL, sender=EVIL, target=EVIL), "alice", AT.date()
         ),
-        render.roster([Person(EVIL, 0, [EVIL], away=EVIL)], "alice", AT.date()),
-        render.room_list([RoomInfo(EVIL, 1, True)]),
+        tables.roster(Roster((Person(EVIL, 0, [EVIL], away=EVIL),), "alice", AT.date())),
+        tables.room_list(RoomList((RoomInfo(EVIL, 1, True),))),
         render.rule(EVIL),
         render.notice(EVIL),
         render.warning(EVIL),
@@ -102,6 +104,6 @@ def test_colours_only_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_excerpt_is_one_short_harmless_line() -> None:
-    assert render.excerpt("short") == "short"
-    assert render.excerpt("two\nlines") == "two⏎lines"
-    assert render.excerpt("x" * 100_000) == "x" * 60 + "…"
+    assert excerpt("short") == "short"
+    assert excerpt("two\nlines") == "two⏎lines"
+    assert excerpt("x" * 100_000) == "x" * 60 + "…"

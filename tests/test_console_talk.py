@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
-from rich.console import Console
 
-from client.console import answers
+from client.console import answers, render
 from client.console.commands import obey
+from client.console.face_rich import RichFace
 from client.console.prompt import Names
 from client.console.talk import JOKES, Talk
 from client.errors import Unreachable
@@ -67,11 +67,9 @@ class Desk:
 
     @property
     def screen(self) -> str:
-        console = Console(width=100, record=True, file=open("/dev/null", "w"), markup=False, emoji=False)  # noqa: SIM115
-        with console.file:
-            for thing in self.shown:
-                console.print(thing)
-        return console.export_text()
+        console = render.terminal(force_terminal=False)
+        console.width = 100
+        return RichFace(console)(self.shown)
 
 
 @pytest.fixture

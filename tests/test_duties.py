@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from client import Client, Rejected
+from client.console import render
 from client.console.commands import obey
+from client.console.face_rich import RichFace
+from client.console.shown import Shown
 from client.console.talk import Talk
 from messages import Deleted, Moderated, Ruled
 
@@ -121,17 +124,14 @@ def console(broker: BrokerProcess) -> Iterator[tuple[Talk, list[str]]]:
     """A talk of an admin with a real broker, and all that it shows as plain text."""
     import queue
 
-    from rich.console import Console
-
     shown: list[str] = []
     calls: queue.Queue = queue.Queue()
-    printer = Console(width=120, force_terminal=False)
+    printer = render.terminal(force_terminal=False)
+    printer.width = 120
+    draw = RichFace(printer)
 
-    def show(*things: object) -> None:
-        with printer.capture() as captured:
-            for thing in things:
-                printer.print(thing)
-        shown.append(captured.get())
+    def show(*things: Shown) -> None:
+        shown.append(draw(things))
 
     with Client("alice", home=broker.home, quiet=False) as chat:
         chat.wait_connected(DEADLINE)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from messages import BODY_BYTES, EVERYONE, GENERAL, HISTORY_PAGE, MessageError, check_room, fold, harmless
+from messages import BODY_BYTES, EVERYONE, GENERAL, HISTORY_PAGE, Code, MessageError, check_room, fold, harmless
 
 from ..errors import ClientError
 from ..model import Page
 from ..receipt import Receipt
 from ..targets import read_nick, read_target
-from . import flow, render
+from .shown import Receipts, Refusal, Sharing, Stretch, progress, room_list, roster
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
@@ -71,7 +71,7 @@ def _post(talk: Talk, where: str, text: str) -> None:
 def _fits(talk: Talk, text: str) -> bool:
     size = len(text.encode())
     if size > BODY_BYTES:
-        talk.show(render.refusal(too_long(size)))
+        talk.show(Refusal(too_long(size), Code.TOO_LONG))
     return size <= BODY_BYTES
 
 
@@ -102,26 +102,21 @@ def carry_out(
     return receipt
 
 
+def do(talk: Talk, command: str, ask: Callable[[], Receipt], done: str) -> None:
+    """Carry out the command of this name; once accepted say what holds now."""
+    carry_out(talk, ask, lambda seq: talk.done(command, done))
+
+
 def receipts(talk: Talk, arguments: list[str]) -> None:
     """Show how far my last messages have come; or choose whether others learn what I have read."""
     match [word.lower() for word in arguments]:
         case []:
-            if talk.sent:
-                talk.show(render.receipts(talk.sent))
-            else:
-                talk.tell("You have sent no direct message and no announcement yet; of others nothing is told.")
-            talk.tell(_RECEIPTS[talk.chat.read_receipts], style="")
+            talk.show(Receipts(tuple(map(progress, talk.sent))), Sharing(talk.chat.read_receipts))
         case ["on" | "off" as wish]:
             talk.chat.read_receipts = wish == "on"
-            talk.tell(_RECEIPTS[talk.chat.read_receipts], style="")
+            talk.show(Sharing(talk.chat.read_receipts))
         case _:
-            talk.show(render.refusal("It goes like this: /receipts, /receipts off or /receipts on."))
-
-
-_RECEIPTS = {
-    True: "Others may learn that you have read their direct messages and announcements; /receipts off ends that.",
-    False: "Nobody learns what you have read; /receipts on changes that.",
-}
+            talk.show(Refusal("It goes like this: /receipts, /receipts off or /receipts on."))
 
 
 def turn_to(talk: Talk, arguments: list[str]) -> None:
@@ -135,7 +130,7 @@ def turn_to(talk: Talk, arguments: list[str]) -> None:
         talk.refuse(error)
         return
     if target.startswith("#") and target not in talk.chat.rooms:
-        talk.show(render.refusal(f"You are not in {target}. /join {target} enters it."))
+        talk.show(Refusal(f"You are not in {target}. /join {target} enters it."))
         return
     if target.startswith("@"):
         target = "@" + talk.people.get(fold(target[1:]), target[1:])
@@ -151,12 +146,12 @@ def _meant(talk: Talk, text: str) -> str:
 
 def who(talk: Talk, arguments: list[str]) -> None:
     """Show who is online."""
-    talk.answers.ask(talk.chat.who, lambda people: talk.show(render.roster(people, talk.chat.nick, talk.now().date())))
+    talk.answers.ask(talk.chat.who, lambda people: talk.show(roster(people, talk.chat.nick, talk.now().date())))
 
 
 def rooms(talk: Talk, arguments: list[str]) -> None:
     """Show which rooms there are."""
-    talk.answers.ask(talk.chat.list_rooms, lambda found: talk.show(render.room_list(found)))
+    talk.answers.ask(talk.chat.list_rooms, lambda found: talk.show(room_list(found)))
 
 
 def join(talk: Talk, arguments: list[str]) -> None:
@@ -172,7 +167,7 @@ def join(talk: Talk, arguments: list[str]) -> None:
 def leave(talk: Talk, arguments: list[str]) -> None:
     """Leave a room; when it is the current one, turn to another room, never to everyone."""
     if not arguments and not talk.current.startswith("#"):
-        talk.show(render.refusal("Which room? You are talking to no room now: /leave #room."))
+        talk.show(Refusal("Which room? You are talking to no room now: /leave #room."))
         return
     try:
         room = check_room(arguments[0] if arguments else talk.current)
@@ -181,7 +176,7 @@ def leave(talk: Talk, arguments: list[str]) -> None:
         return
 
     def left(seq: int) -> None:
-        talk.around(f"You left {room}.")
+        talk.done("/leave", f"You left {room}.")
         if talk.current != room:
             return
         others = [name for name in talk.chat.rooms if name != room]
@@ -198,17 +193,12 @@ def history(talk: Talk, arguments: list[str]) -> None:
     """Show the latest messages of the current conversation."""
     wanted = arguments[0] if arguments else "20"
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= HISTORY_PAGE):
-        talk.show(render.refusal(f"/history takes how many messages to show: 1 to {HISTORY_PAGE}."))
+        talk.show(Refusal(f"/history takes how many messages to show: 1 to {HISTORY_PAGE}."))
         return
     target = talk.current
 
     def shown(page: Page) -> None:
-        if not page.messages:
-            start = "Nothing has been said yet" if page.before is None else "Nothing was found as far as was looked"
-            start = "Nothing is kept of what was said" if page.cut else start
-            talk.tell(f"{start} in {target}.")
-            return
-        _show_page(talk, f"history of {'everyone' if target == EVERYONE else target}", page)
+        talk.show(Stretch(target, page, talk.chat.nick, talk.now().date()))
 
     talk.answers.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
 
@@ -217,26 +207,17 @@ def search(talk: Talk, arguments: list[str]) -> None:
     """Show the latest messages with these words."""
 
     def shown(page: Page) -> None:
-        if not page.messages:
-            more = " as far as was looked; add before:DATE to look further back" if page.before is not None else ""
-            talk.tell(f"Nothing was found{more}.")
-            return
-        _show_page(talk, "found", page)
+        talk.show(Stretch(arguments[0], page, talk.chat.nick, talk.now().date(), found=True))
 
     talk.answers.ask(lambda: talk.chat.search(arguments[0], limit=20), shown)
-
-
-def _show_page(talk: Talk, title: str, page: Page) -> None:
-    older = "" if page.before is None else "; there is more before it"
-    older = "; nothing older is kept" if page.cut else older
-    items = flow.page(page.messages, talk.chat.nick, talk.now().date())
-    talk.show(render.rule(title + older), *items, render.rule("now"))
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:
     """Take another nick."""
     carry_out(
-        talk, lambda: talk.chat.rename(read_nick(arguments[0])), lambda seq: talk.tell(f"You are now {talk.chat.nick}.")
+        talk,
+        lambda: talk.chat.rename(read_nick(arguments[0])),
+        lambda seq: talk.done("/nick", f"You are now {talk.chat.nick}."),
     )
 
 
@@ -249,26 +230,26 @@ def another_nick(talk: Talk, text: str) -> None:
         talk.refuse(error)
     else:
         talk.wants_nick = False
-        talk.around(f"Asking for {nick}.")
+        talk.aside(f"Asking for {nick}.")
 
 
 def away(talk: Talk, arguments: list[str]) -> None:
     """Say that one is away, or back."""
     text = arguments[0] if arguments else ""
     done = f"You are away: {harmless(text)}. /away alone says that you are back." if text else "You are here again."
-    carry_out(talk, lambda: talk.chat.away(text), lambda seq: talk.tell(done))
+    do(talk, "/away", lambda: talk.chat.away(text), done)
 
 
 def register(talk: Talk, arguments: list[str]) -> None:
     """Have nick, rooms and mail kept."""
     done = "Your nick and your rooms are kept, and what you miss comes when you are back. /unregister ends that."
-    carry_out(talk, talk.chat.register, lambda seq: talk.tell(done))
+    do(talk, "/register", talk.chat.register, done)
 
 
 def unregister(talk: Talk, arguments: list[str]) -> None:
     """Be a guest again."""
     done = "You are a guest again: when you leave, your nick is free."
-    carry_out(talk, talk.chat.unregister, lambda seq: talk.tell(done))
+    do(talk, "/unregister", talk.chat.unregister, done)
 
 
 def down(talk: Talk, arguments: list[str]) -> None:
@@ -276,7 +257,7 @@ def down(talk: Talk, arguments: list[str]) -> None:
     try:
         seconds, reason = read_delay(arguments[0] if arguments else "")
     except ValueError as error:
-        talk.refuse(error)
+        talk.show(Refusal(str(error)))
         return
     carry_out(
         talk, lambda: talk.chat.down(seconds, reason), lambda seq: None

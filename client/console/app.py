@@ -21,7 +21,9 @@ from ..exits import TIMED_OUT, UNREACHABLE
 from ..model import ClientEvent, Message
 from . import render
 from .commands import obey
+from .face_rich import RichFace
 from .screen import Screen
+from .shown import Caution, Notice, Unsent
 from .talk import Talk
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ async def _rich(chat: Client) -> int:
             app.render_counter += 1  # else what the input line shows is taken from its cache
             app.renderer.render(app, app.layout)  # at once: a burst must not show a screen without its input line
 
-    screen = Screen(render.terminal(force_terminal=True), write, lambda: sink.get_size().columns)
+    screen = Screen(RichFace(render.terminal(force_terminal=True), lambda: sink.get_size().columns), write)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         typed = Typed(chat.slot, asyncio.get_running_loop().call_later, partial(_warn, talk), partial(_fail, talk))
@@ -96,7 +98,7 @@ async def _rich(chat: Client) -> int:
 
 def _warn(talk: Talk, text: str) -> None:
     """Say, from any thread, what is wrong."""
-    talk.post(partial(talk.show, render.warning(text)))
+    talk.post(partial(talk.show, Caution(text)))
 
 
 def _fail(talk: Talk, error: Exception) -> None:
@@ -120,7 +122,7 @@ async def _plain(chat: Client) -> int:
         loop.call_later(PIPE_SECONDS, talk.quit)
         await over.wait()
 
-    return await _converse(chat, Screen(render.terminal(), write, None), read)
+    return await _converse(chat, Screen(RichFace(render.terminal()), write), read)
 
 
 def _read_lines(talk: Talk, ended: Callable[[], None]) -> None:
@@ -211,12 +213,8 @@ async def _leave(chat: Client, talk: Talk, screen: Screen, drawing: asyncio.Task
         await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
     for waiting in talk.answers.unanswered():
         talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
-        line = render.excerpt(waiting.line)
-        if waiting.receipt.kept:
-            screen.show(render.warning(f"Not sent yet, and kept: it goes out when you are here again: {line}"))
-        else:
-            screen.show(render.refusal(f"Not sent, since the broker did not answer: {line}"))
-    screen.show(render.notice("Bye."))
+        screen.show(Unsent(waiting.line, waiting.receipt.kept))
+    screen.show(Notice("Bye.", strong=True))
     drained = asyncio.create_task(screen.drained())
     await asyncio.wait({drained, drawing}, return_when=asyncio.FIRST_COMPLETED)
     drained.cancel()

@@ -12,9 +12,10 @@ from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from ..errors import ClientError
-from . import actions, duties, render
-from .layout import Line
+from . import actions, duties
+from .shown import Help, Notice, Refusal
 from .talk import Talk
+from .words import excerpt
 
 Handler: TypeAlias = Callable[[Talk, list[str]], None]
 Completes: TypeAlias = Literal["nothing", "nick", "room", "target", "command"]
@@ -81,8 +82,8 @@ def show_help(talk: Talk, arguments: list[str]) -> None:
             talk.show(unknown(Unknown(word, near(word))))
             return
     talk.show(
-        render.help_table((command.usage, "  ".join(command.names[1:]), command.help) for command in chosen),
-        render.notice("Anything else you type goes to the conversation that the prompt shows.", style=""),
+        Help(tuple((command.usage, command.names[1:], command.help) for command in chosen)),
+        Notice("Anything else you type goes to the conversation that the prompt shows."),
     )
 
 
@@ -188,14 +189,12 @@ def near(word: str) -> list[str]:
     return list(dict.fromkeys(close))[:3]
 
 
-def unknown(parsed: Unknown) -> Line:
+def unknown(parsed: Unknown) -> Refusal:
     """The answer to a wrong command."""
-    word = render.excerpt(parsed.word, 24)
+    word = excerpt(parsed.word, 24)
     if parsed.near:
-        return render.refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near).removesuffix('?')}?")
-    return render.refusal(
-        f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /."
-    )
+        return Refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near).removesuffix('?')}?")
+    return Refusal(f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /.")
 
 
 def _run_it(talk: Talk, command: Command, arguments: list[str]) -> None:
@@ -212,7 +211,7 @@ def obey(talk: Talk, line: str) -> None:
     try:
         line.encode()
     except UnicodeEncodeError:  # bytes that were no UTF-8 arrive as lone surrogates
-        talk.show(render.refusal("That line is not valid UTF-8. Nothing was sent."))
+        talk.show(Refusal("That line is not valid UTF-8. Nothing was sent."))
         return
     match parse(line):
         case None:
@@ -224,6 +223,6 @@ def obey(talk: Talk, line: str) -> None:
         case Run(command, arguments):
             _run_it(talk, command, arguments)
         case Misused(command):
-            talk.show(render.refusal(f"It goes like this: {command.usage}  ({command.help})"))
+            talk.show(Refusal(f"It goes like this: {command.usage}  ({command.help})"))
         case Unknown() as wrong:
             talk.show(unknown(wrong))

@@ -8,15 +8,15 @@ from messages import EVERYONE, ROLES, Role, fold
 
 from ..errors import ClientError
 from ..spans import read_span, span_text
-from . import render, rulings
-from .actions import carry_out
+from .actions import carry_out, do
+from .shown import Invitation, Invites, Refusal, Rules, Topic, Trail
 from .talk import Talk
 
 
 def kick(talk: Talk, arguments: list[str]) -> None:
     """End a person's sessions."""
     who, reason = _who(arguments)
-    carry_out(talk, lambda: talk.chat.kick(who, reason), lambda seq: talk.tell(f"{who} was kicked out."))
+    do(talk, "/kick", lambda: talk.chat.kick(who, reason), f"{who} was kicked out.")
 
 
 def ban(talk: Talk, arguments: list[str]) -> None:
@@ -24,13 +24,13 @@ def ban(talk: Talk, arguments: list[str]) -> None:
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
     done = f"{who} is banned{_for(seconds)}; /unban {who} would let in again."
-    carry_out(talk, lambda: talk.chat.ban(who, reason, seconds), lambda seq: talk.tell(done))
+    do(talk, "/ban", lambda: talk.chat.ban(who, reason, seconds), done)
 
 
 def unban(talk: Talk, arguments: list[str]) -> None:
     """Let a banned person or address in again."""
     who, _ = _who(arguments)
-    carry_out(talk, lambda: talk.chat.unban(who), lambda seq: talk.tell(f"{who} may come in again."))
+    do(talk, "/unban", lambda: talk.chat.unban(who), f"{who} may come in again.")
 
 
 def mute(talk: Talk, arguments: list[str]) -> None:
@@ -38,13 +38,13 @@ def mute(talk: Talk, arguments: list[str]) -> None:
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
     done = f"{who} is muted{_for(seconds)}; /unmute {who} ends that."
-    carry_out(talk, lambda: talk.chat.mute(who, reason, seconds), lambda seq: talk.tell(done))
+    do(talk, "/mute", lambda: talk.chat.mute(who, reason, seconds), done)
 
 
 def unmute(talk: Talk, arguments: list[str]) -> None:
     """Let a person speak again."""
     who, _ = _who(arguments)
-    carry_out(talk, lambda: talk.chat.unmute(who), lambda seq: talk.tell(f"{who} may speak again."))
+    do(talk, "/unmute", lambda: talk.chat.unmute(who), f"{who} may speak again.")
 
 
 def delete(talk: Talk, arguments: list[str]) -> None:
@@ -52,38 +52,36 @@ def delete(talk: Talk, arguments: list[str]) -> None:
     number, reason = [*arguments, "", ""][:2]
     number = number.lstrip("#№")
     if number and not (number.isascii() and number.isdigit() and len(number) < 16):
-        talk.show(render.refusal("Which message? /history and /search show their numbers: /delete NUMBER [reason]."))
+        talk.show(Refusal("Which message? /history and /search show their numbers: /delete NUMBER [reason]."))
         return
     seq = int(number) if number else talk.last_said
     if not seq:
-        talk.show(render.refusal("You have said nothing yet that could be deleted."))
+        talk.show(Refusal("You have said nothing yet that could be deleted."))
         return
-    carry_out(talk, lambda: talk.chat.delete(seq, reason), lambda done: talk.tell(f"Message {seq} is shown no more."))
+    do(talk, "/delete", lambda: talk.chat.delete(seq, reason), f"Message {seq} is shown no more.")
 
 
 def grant(talk: Talk, arguments: list[str]) -> None:
     """Give a person a role."""
     (who, _), role = _who(arguments), arguments[1].lower()
     if role not in ROLES:
-        talk.show(render.refusal(f"Roles are {', '.join(ROLES)}: /grant NICK ROLE."))
+        talk.show(Refusal(f"Roles are {', '.join(ROLES)}: /grant NICK ROLE."))
         return
     wish: Role = next(known for known in get_args(Role) if known == role)
-    carry_out(talk, lambda: talk.chat.grant(who, wish), lambda seq: talk.tell(f"{who} is {role} now."))
+    do(talk, "/grant", lambda: talk.chat.grant(who, wish), f"{who} is {role} now.")
 
 
 def transfer(talk: Talk, arguments: list[str]) -> None:
     """Give a registered nick, mine or as an admin another's, to another key."""
     who, key = ["", *arguments][-2:]
     said = f"{who.removeprefix('@') or 'Your nick'} belongs to that key now."
-    carry_out(
-        talk, lambda: talk.chat.transfer(key.removeprefix("@"), who.removeprefix("@")), lambda seq: talk.tell(said)
-    )
+    do(talk, "/transfer", lambda: talk.chat.transfer(key.removeprefix("@"), who.removeprefix("@")), said)
 
 
 def revoke(talk: Talk, arguments: list[str]) -> None:
     """Free a nick, and end registration and role: mine, or as an admin another's."""
     who, reason = _who([*arguments, ""]) if arguments else ("", "")
-    carry_out(talk, lambda: talk.chat.revoke(who, reason), lambda seq: talk.tell(f"The nick {who} is free."))
+    do(talk, "/revoke", lambda: talk.chat.revoke(who, reason), f"The nick {who} is free.")
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -93,7 +91,7 @@ def rule(talk: Talk, arguments: list[str]) -> None:
     """Show the rules, or set one."""
     where, rest = _where(arguments)
     if len(rest) < 2:
-        talk.answers.ask(lambda: talk.chat.rules(where), lambda found: talk.show(rulings.rules(where, found)))
+        talk.answers.ask(lambda: talk.chat.rules(where), lambda found: talk.show(Rules(where, tuple(found.items()))))
         return
     name, value = rest[0], " ".join(rest[1:])
     carry_out(talk, lambda: talk.chat.set_rule(name, value, where), _told_to_all)
@@ -105,11 +103,11 @@ def topic(talk: Talk, arguments: list[str]) -> None:
     room = talk.current if where == EVERYONE else where
     text = arguments[0] if arguments and where == EVERYONE else " ".join(rest)
     if not room.startswith("#"):
-        talk.show(render.refusal("You are talking to no room now; /to #room turns to one."))
+        talk.show(Refusal("You are talking to no room now; /to #room turns to one."))
     elif text:
         carry_out(talk, lambda: talk.chat.set_rule("topic", text, room), _told_to_all)
     else:
-        talk.answers.ask(lambda: talk.chat.rules(room), lambda found: talk.tell(_topic(room, found.get("topic", ""))))
+        talk.answers.ask(lambda: talk.chat.rules(room), lambda found: talk.show(Topic(room, found.get("topic", ""))))
 
 
 def close(talk: Talk, arguments: list[str]) -> None:
@@ -139,14 +137,14 @@ def admit(talk: Talk, arguments: list[str]) -> None:
     """Let somebody into a private room."""
     room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
     who = who.removeprefix("@")
-    carry_out(talk, lambda: talk.chat.admit(room, who), lambda seq: talk.tell(f"{who} may enter {room}."))
+    do(talk, "/admit", lambda: talk.chat.admit(room, who), f"{who} may enter {room}.")
 
 
 def expel(talk: Talk, arguments: list[str]) -> None:
     """Put somebody out of a private room."""
     room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
     who = who.removeprefix("@")
-    carry_out(talk, lambda: talk.chat.expel(room, who), lambda seq: talk.tell(f"{who} may not enter {room} any more."))
+    do(talk, "/expel", lambda: talk.chat.expel(room, who), f"{who} may not enter {room} any more.")
 
 
 # --- invites and the trail -------------------------------------------------------------------------------------------
@@ -165,40 +163,39 @@ def invite(talk: Talk, arguments: list[str]) -> None:
         elif span is not None:
             seconds = span
         elif fold(word) not in ("for", "as", "×", "x"):
-            talk.show(render.refusal("It goes like this: /invite [HOW MANY] [for 24h] [as member]"))
+            talk.show(Refusal("It goes like this: /invite [HOW MANY] [for 24h] [as member]"))
             return
     wish: Role = next(known for known in get_args(Role) if known == role)
 
     def made(found: tuple[str, int]) -> None:
         text, number = found
-        talk.tell(f"Lets {uses} in as {role}{_for(seconds)}; /uninvite {number} withdraws it. Pass it on whole:")
-        talk.show(render.unbroken(text))
+        talk.show(Invitation(text, number, role, uses, seconds))
 
     talk.answers.ask(lambda: talk.chat.invite(wish, uses, seconds), made)
 
 
 def invites(talk: Talk, arguments: list[str]) -> None:
     """Show which invites are good."""
-    talk.answers.ask(talk.chat.invites, lambda found: talk.show(rulings.invites(found, talk.now())))
+    talk.answers.ask(talk.chat.invites, lambda found: talk.show(Invites(tuple(found), talk.now())))
 
 
 def uninvite(talk: Talk, arguments: list[str]) -> None:
     """Withdraw an invite."""
     number = arguments[0]
     if not (number.isascii() and number.isdigit() and len(number) < 16):
-        talk.show(render.refusal("Which one? /invites shows their numbers."))
+        talk.show(Refusal("Which one? /invites shows their numbers."))
         return
-    carry_out(talk, lambda: talk.chat.uninvite(int(number)), lambda seq: talk.tell("It lets nobody in any more."))
+    do(talk, "/uninvite", lambda: talk.chat.uninvite(int(number)), "It lets nobody in any more.")
 
 
 def audit(talk: Talk, arguments: list[str]) -> None:
     """Show what those with a role did."""
     wanted = arguments[0] if arguments else "20"
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= 500):
-        talk.show(render.refusal("/audit takes how many lines to show: 1 to 500."))
+        talk.show(Refusal("/audit takes how many lines to show: 1 to 500."))
         return
     talk.answers.ask(
-        lambda: talk.chat.audit(int(wanted)), lambda found: talk.show(rulings.deeds(found, talk.now().date()))
+        lambda: talk.chat.audit(int(wanted)), lambda found: talk.show(Trail(tuple(found), talk.now().date()))
     )
 
 
@@ -237,10 +234,6 @@ def _room(talk: Talk, arguments: list[str]) -> tuple[str, list[str]]:
     if arguments and arguments[0].startswith("#"):
         return arguments[0], arguments[1:]
     return talk.current, arguments
-
-
-def _topic(room: str, text: str) -> str:
-    return f"{room}: {text}" if text else f"{room} has no topic."
 
 
 def _told_to_all(seq: int) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from rich.console import RenderableType
-
 from messages import fold
 
 from ..model import Message
-from . import render
+from .shown import Day, Said, calls, conversation
 
 RUN = timedelta(minutes=5)  # of one author; then the time is told again
 
@@ -29,19 +27,19 @@ class Flow:
         """Something else was shown: the next message tells all again."""
         self._head = None
 
-    def next(self, item: Message, me: str, *, numbered: bool = False) -> Iterator[RenderableType]:
+    def next(self, item: Message, me: str, *, numbered: bool = False) -> Iterator[Said | Day]:
         """The message, below its day when that is another than before."""
         day = item.at.date()
         if day != self._day:
             self._day, self._head = day, None
-            yield render.rule(f"{day:%A}, {day.isoformat()}")
+            yield Day(day)
         continued = self._head is not None and _goes_under(item, self._head, me)
         if not continued:
             self._head = None if item.kind == "announcement" else item
-        yield render.message(item, me, day, numbered=numbered, continued=continued)
+        yield Said(item, me, day, numbered, continued)
 
 
-def page(items: Iterable[Message], me: str, today: date) -> Iterator[RenderableType]:
+def page(items: Iterable[Message], me: str, today: date) -> Iterator[Said | Day]:
     """A stretch of history, or what was found; when all is of today nothing is said of days."""
     flow = Flow(today)
     for item in items:
@@ -53,7 +51,7 @@ def _goes_under(item: Message, head: Message, me: str) -> bool:
     return (
         item.kind == "text"
         and fold(item.sender) == fold(head.sender)
-        and render.conversation(item, me) == render.conversation(head, me)
+        and conversation(item, me) == conversation(head, me)
         and timedelta() <= item.at - head.at < RUN
-        and not render.calls(item, me)
+        and not calls(item, me)
     )

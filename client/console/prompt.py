@@ -20,9 +20,10 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
-from messages import BODY_BYTES, EVERYONE, fold, harmless
+from messages import BODY_BYTES, EVERYONE, Code, fold, harmless
 
-from . import actions, commands, emoji, render
+from . import actions, commands, emoji
+from .shown import Refusal
 from .talk import Talk
 from .typed import Typed
 
@@ -113,7 +114,7 @@ def _keys(talk: Talk, hand_on: Callable[[str], None]) -> KeyBindings:
         text = event.data.replace("\r\n", "\n").replace("\r", "\n")
         size = len(text.encode(errors="surrogateescape"))
         if size > BODY_BYTES:  # told before it fills the line: there it could not even be read
-            talk.show(render.refusal(actions.too_long(size)))
+            talk.show(Refusal(actions.too_long(size), Code.TOO_LONG))
         else:
             event.current_buffer.insert_text(text)
 

@@ -1,19 +1,11 @@
-"""What is told of roles, rules, deeds and invites: sentences and tables. Pure; how lines look otherwise is render's."""
+"""What is told of roles, rules and deeds: sentences, the same in every face. words.py has the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
-
-from rich.console import RenderableType
-from rich.text import Text
-
-from messages import EVERYONE, Deed, Deleted, InviteInfo, Moderated, Ruled, harmless
+from messages import EVERYONE, Deleted, Moderated, Ruled, harmless
 
 from ..model import Slowed
 from ..spans import span_text
-from .layout import Indented
-from .render import clock, make_table, nick_text, place_text
 
 
 def ruled(event: Ruled) -> str:
@@ -62,41 +54,6 @@ def deleted(event: Deleted, sender: str) -> str:
 def slowed(event: Slowed) -> str:
     """We were faster than the broker allows."""
     return f"That was faster than the broker allows. The rest goes out by itself in {span_text(event.seconds)}."
-
-
-def rules(where: str, found: Mapping[str, str]) -> RenderableType:
-    """Which rules hold."""
-    table = make_table("rule", f"{'here' if where == EVERYONE else where}")
-    for name, value in found.items():
-        table.add_row(Text(harmless(name), style="bold"), Text(harmless(value) or "—"))
-    return Indented(table)
-
-
-def invites(found: Iterable[InviteInfo], now: datetime) -> RenderableType:
-    """Which invites are good."""
-    table = make_table("number", "lets in", "until", "by")
-    for one in found:
-        end = None if one.until is None else _moment(one.until)
-        until = "no end" if end is None else f"{end:%Y-%m-%d %H:%M}"
-        if end is not None and end <= now:
-            until = f"expired {until}"
-        table.add_row(str(one.invite), f"{one.left} × {harmless(one.role)}", until, nick_text(one.by))
-    return Indented(table)
-
-
-def deeds(found: Iterable[Deed], today: date) -> RenderableType:
-    """The audit trail."""
-    table = make_table("when", "by", "did", "to", "")
-    for deed in found:
-        until = "" if deed.until is None else f"until {_moment(deed.until):%Y-%m-%d %H:%M}"
-        more = " ".join(filter(None, (harmless(deed.detail), until, _why(deed.reason)[2:])))
-        whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(deed.whom))
-        table.add_row(clock(_moment(deed.at), today), nick_text(deed.by), harmless(deed.what), whom, Text(more))
-    return Indented(table)
-
-
-def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at / 1000).astimezone()
 
 
 def _why(reason: str) -> str:

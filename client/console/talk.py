@@ -12,11 +12,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any
-
-from rich.console import RenderableType
-from rich.control import Control
-from rich.text import Text
 
 from messages import (
     GENERAL,
@@ -38,13 +33,30 @@ from messages import (
 from .. import model as happenings
 from ..client import Client
 from ..errors import ClientError, Rejected
-from ..exits import describe_bug, exit_code
+from ..exits import describe_bug, error_code, exit_code
 from ..model import ClientEvent, Kind, Message
 from ..read import RESTORED, gap_text
 from ..receipt import Receipt
-from . import render, rulings
+from . import rulings, words
 from .answers import Answers
 from .flow import Flow
+from .shown import (
+    Absence,
+    Aside,
+    Done,
+    Greeting,
+    Happened,
+    Notice,
+    Present,
+    Refusal,
+    Ring,
+    Shown,
+    Tone,
+    Turned,
+    Waiting,
+    progress,
+    roster,
+)
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 
@@ -70,7 +82,7 @@ class Talk:
         leave: Callable[[], None],
     ) -> None:
         self.chat = chat
-        self._show: Callable[..., None] = show  # renderables, each on its own lines
+        self._show: Callable[..., None] = show
         self.post = post  # run this soon on the console's thread
         self._leave = leave
         self.current = GENERAL  # the conversation to which plain text goes
@@ -107,7 +119,7 @@ class Talk:
         """The time here."""
         return datetime.now().astimezone()
 
-    def show(self, *things: RenderableType) -> None:
+    def show(self, *things: Shown) -> None:
         """Show what is no message, each on its own lines."""
         self._flow.interrupt()
         self._show(*things)
@@ -116,17 +128,23 @@ class Talk:
         """Say why something did not happen, and give the line back."""
         if self.over and isinstance(error, ClientError) and not isinstance(error, Rejected):
             return  # a question that leaving cut off
-        why = harmless(str(error)) or "The broker did not answer in time."
-        self.show(render.refusal(f"{why} Not sent: {render.excerpt(line)}" if line else why))
+        self.show(Refusal(str(error) or "The broker did not answer in time.", error_code(error), line))
 
-    def tell(self, text: str, *, style: str = "") -> None:
+    def tell(self, text: str) -> None:
         """Say a sentence."""
-        self.show(render.notice(text, style))
+        self.show(Notice(text))
 
-    def around(self, text: Any) -> None:
-        """Say, dimly, what goes on around the messages."""
-        now = self.now()
-        self.show(render.quiet(text, now, now.date()))
+    def done(self, command: str, text: str) -> None:
+        """Say what holds now that a command was carried out."""
+        self.show(Done(command, text))
+
+    def aside(self, text: str) -> None:
+        """Say something beside the messages."""
+        self.show(Aside(text, self.now()))
+
+    def _tell(self, event: ClientEvent, text: str, tone: Tone = "warning") -> None:
+        """Say what happened."""
+        self.show(Happened(event, tone, self.now(), text))
 
     def message(self, item: Message, *, sent_here: bool = False) -> None:
         """Show a message, below the day when that is another than of the last one.
@@ -136,11 +154,11 @@ class Talk:
         """
         if item.missed != self._missing and not sent_here:
             self._missing = item.missed
-            self.show(render.rule("while you were away" if item.missed else "now"))
+            self.show(Absence() if item.missed else Present())
         self._show(*self._flow.next(item, self.chat.nick))
         self._remember(item)
         if item.priority in LOUD and not item.own:
-            self._show(Control.bell())
+            self._show(Ring(item.seq))
 
     def _remember(self, item: Message) -> None:
         if item.own:
@@ -152,7 +170,7 @@ class Talk:
     def _take_up(self, leftovers: list[Receipt], elsewhere: int) -> None:
         """Show what an earlier run left unanswered, as if it had just been typed."""
         if leftovers:
-            self.tell(f"{_messages(len(leftovers))} from last time had no answer yet, and will be sent:")
+            self.tell(f"{words.messages(len(leftovers))} from last time had no answer yet, and will be sent:")
         for receipt in leftovers:
             match receipt.command:
                 case Post(to=to, body=body):
@@ -165,12 +183,12 @@ class Talk:
             self.follow(receipt)
         self.answers.tell_late(at_once=True)
         if elsewhere:
-            self.tell(f"{_messages(elsewhere)} of another window still to be sent; opening one more sends them.")
+            self.tell(f"{words.messages(elsewhere)} of another window still to be sent; opening one more sends them.")
 
     def late(self, receipt: Receipt) -> None:
         """Show a text that the broker has not answered yet, and for whom it is."""
         if not self.over and isinstance(receipt.command, Post | Announce):
-            self.around(render.waiting(receipt.command.to, receipt.command.body))
+            self.show(Waiting(receipt.command.to, receipt.command.body, self.now()))
 
     def follow(self, receipt: Receipt) -> None:
         """Be told who has this message of mine, if that can be told."""
@@ -182,7 +200,7 @@ class Talk:
     def progress(self) -> str:
         """How far my last direct message or announcement has come, for the input line's right end."""
         told = [receipt for receipt in self.sent if receipt.state != "refused"]
-        return render.progress(told[-1], short=True) if told and not self.over else ""
+        return words.progress(progress(told[-1]), short=True) if told and not self.over else ""
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
@@ -200,61 +218,60 @@ class Talk:
             case Message():
                 self.message(item)
                 if item.own and item.target.startswith("@") and self.is_me(item.target[1:]):
-                    self.around(JOKES[item.seq % len(JOKES)])
+                    self.aside(JOKES[item.seq % len(JOKES)])
             case Presence():
                 self._presence(item)
-            case RoomChange(nick=nick):
-                if not self.is_me(nick):  # my own steps are told as what I did
-                    self.around(render.room_change(item))
+            case RoomChange(nick=nick) if not self.is_me(nick):  # my own steps are told as what I did
+                self._tell(item, words.room_change(item), "around")
             case happenings.Connected():
                 self._connected(item)
-            case happenings.CaughtUp(missed=missed):
-                if self._missing:
-                    self._missing = False
-                    self.show(render.rule(f"now; {_messages(missed)} missed"))
-            case happenings.Reached():
-                self._show(render.nothing())  # the input line is drawn anew, and tells it
+            case happenings.CaughtUp(missed=missed) if self._missing:
+                self._missing = False
+                self.show(Present(missed))
             case happenings.NotKept(text=text) | happenings.NotRemembered(text=text):
-                self.show(render.warning(harmless(text)))
-            case happenings.Refused():
-                self._refused(item)
-            case happenings.Connecting(attempt=attempt, why=why):
-                if not self.ever_connected or attempt >= LONG_OUTAGE:
-                    self._connecting(why)
+                self._tell(item, text)
+            case happenings.Refused() if not self.wants_nick:  # else the client has asked again by itself
+                self.wants_nick = True
+                self._tell(item, f"{item.text} Type a nick and press Enter.", "refusal")
+            case happenings.Connecting(attempt=attempt, why=why) if self._is_news(attempt, why):
+                self.away, self._last_why = True, why
+                start = "Still no broker" if self.ever_connected else "No broker yet"
+                self._tell(item, f"{start}: {_clause(why)}. Trying again by itself; Ctrl-D leaves.")
             case happenings.Disconnected(why=why):
                 self.away, self._last_why = True, why
-                self.show(
-                    render.warning(f"The broker is away: {_clause(why)}. What you type is kept until it is back.")
-                )
+                self._tell(item, f"The broker is away: {_clause(why)}. What you type is kept until it is back.")
             case happenings.Dismissed(code=code, text=text):
                 self.fail(Rejected(code, text))
             case Gap():
-                self.show(render.warning(gap_text(item)))
+                self._tell(item, gap_text(item))
             case Ruled():
-                self.around(rulings.ruled(item))
+                self._tell(item, rulings.ruled(item), "around")
             case Moderated():
-                self.show(render.warning(rulings.moderated(item)))
+                self._tell(item, rulings.moderated(item))
             case Deleted(seq=seq):
-                self.around(rulings.deleted(item, self._recent.get(seq, "")))
+                self._tell(item, rulings.deleted(item, self._recent.get(seq, "")), "around")
             case happenings.Slowed():
-                self.show(render.warning(rulings.slowed(item)))
+                self._tell(item, rulings.slowed(item))
             case happenings.Restored():
-                self.show(render.warning(RESTORED))
+                self._tell(item, RESTORED)
             case Storing(ok=ok, text=text):
                 why = "" if ok else " Until then nothing is accepted; what you send is given back."
-                self.show(render.warning(harmless(text) + why))
+                self._tell(item, text + why)
             case happenings.ServerClosing(by=by, seconds=seconds, reason=reason):
-                self.show(render.warning(f"{_by(by)} takes the broker down in {seconds:.0f} s{_because(reason)}."))
+                self._tell(item, f"{_by(by)} takes the broker down in {seconds:.0f} s{_because(reason)}.")
             case happenings.ServerClosed(by=by, reason=reason):
-                self.show(render.warning(f"{_by(by)} took the broker down{_because(reason)}."))
+                self._tell(item, f"{_by(by)} took the broker down{_because(reason)}.")
+            case _:  # what the input line tells, if anything does; it ends no run of messages
+                self._show(Happened(item, "status", self.now()))
 
     def _connected(self, item: happenings.Connected) -> None:
         self.wants_nick, self.away, self._last_why = False, False, ""
         if not self.ever_connected:
             self.ever_connected = True
+            self._show(Happened(item, "status", self.now()))
             self.answers.ask(self.chat.who, self._greet)
             return
-        self.tell(f"The broker is back, and you are {harmless(item.nick)}.")
+        self._tell(item, f"The broker is back, and you are {item.nick}.", "notice")
         if self.current.startswith("#") and self.current not in item.rooms and item.resumed:
             self.turn_to(GENERAL)
         self.answers.ask(self.chat.who, self._learn)
@@ -262,38 +279,15 @@ class Talk:
     def _greet(self, people: list[Person]) -> None:
         """The first screen: who is here, and how to talk to them."""
         self._learn(people)
-        me = self.chat.nick
-        others = len(people) - 1
-        company = {0: "Nobody else is here yet.", 1: "One other person is here:"}.get(
-            others, f"{others} others are here:"
-        )
-        role = f", {harmless(self.chat.role)} here" if self.chat.role != "guest" else ""
-        self.tell(f"You are {me}{role}. {company}", style="bold")
-        self.show(
-            render.roster(people, me, self.now().date()),
-            Text(),
-            render.hint(
-                ("text", f"goes to {self.current}"),
-                ("/msg NICK text", "goes to one person"),
-                ("$ text", "goes to everyone"),
-                ("/help", "shows every command, /quit leaves"),
-            ),
-        )
+        me, today = self.chat.nick, self.now().date()
+        self.show(Greeting(me, self.chat.role, roster(people, me, today), self.current))
 
     def _learn(self, people: Iterable[Person]) -> None:
         self.people = {fold(person.nick): person.nick for person in people}
 
-    def _refused(self, item: happenings.Refused) -> None:
-        if self.wants_nick:
-            return  # the client has asked again by itself, and was told the same
-        self.wants_nick = True
-        self.show(render.refusal(f"{harmless(item.text)} Type a nick and press Enter."))
-
-    def _connecting(self, why: str) -> None:
-        if why and why != self._last_why:
-            self.away, self._last_why = True, why
-            start = "Still no broker" if self.ever_connected else "No broker yet"
-            self.show(render.warning(f"{start}: {_clause(why)}. Trying again by itself; Ctrl-D leaves."))
+    def _is_news(self, attempt: int, why: str) -> bool:
+        """Whether a failed attempt is worth telling: none soon after a break is, and each reason once."""
+        return bool(why) and why != self._last_why and (not self.ever_connected or attempt >= LONG_OUTAGE)
 
     def _presence(self, item: Presence) -> None:
         match item.what:
@@ -306,20 +300,23 @@ class Talk:
                     self.current = f"@{item.text}"
             case _:
                 self.people[fold(item.nick)] = item.nick
-        if not self.is_me(item.text if item.what == "renamed" else item.nick):
-            self.around(render.presence(item))
+        mine = self.is_me(item.text if item.what == "renamed" else item.nick)
+        if mine:
+            self._show(Happened(item, "status", self.now()))
+        else:
+            self._tell(item, words.presence(item), "around")
 
     # --- the conversation and the end -------------------------------------------------------------------------------
 
     def turn_to(self, target: str) -> None:
         """Make `target` the current conversation."""
         self.current = target
-        self.show(render.turned(target))
+        self.show(Turned(target))
 
     def fail(self, error: Exception) -> None:
         """The end that is not the person's choice: the broker's, or a bug."""
         known = isinstance(error, ClientError | MessageError)
-        self.show(render.refusal(harmless(str(error) if known else describe_bug(error))))
+        self.show(Refusal(str(error) if known else describe_bug(error), error_code(error)))
         self.exit_code = exit_code(error)
         self.quit()
 
@@ -328,10 +325,6 @@ class Talk:
         if not self.over:
             self.over = True
             self._leave()
-
-
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count:,} messages"
 
 
 def _clause(sentence: str) -> str:

@@ -1,0 +1,154 @@
+"""The rich face: what is shown, as rich renderables for a terminal that can do everything.
+
+How each looks stands in render.py and tables.py; here stands which look belongs to what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import assert_never
+
+from rich.console import Console, RenderableType
+from rich.control import Control
+from rich.text import Text
+
+from . import render, tables, words
+from .flow import page
+from .shown import (
+    Absence,
+    Aside,
+    Caution,
+    Day,
+    Done,
+    Greeting,
+    Happened,
+    Help,
+    Invitation,
+    Invites,
+    Notice,
+    Present,
+    Receipts,
+    Refusal,
+    Ring,
+    RoomList,
+    Roster,
+    Rules,
+    Said,
+    Sharing,
+    Shown,
+    Stretch,
+    Topic,
+    Trail,
+    Turned,
+    Unsent,
+    Waiting,
+)
+
+
+class RichFace:
+    """Draws on a rich console; `width` tells how wide that is by now."""
+
+    def __init__(self, console: Console, width: Callable[[], int] | None = None) -> None:
+        self._console = console
+        self._width = width
+
+    def __call__(self, things: Iterable[Shown]) -> str:
+        """What a terminal is to be sent for these."""
+        if self._width:
+            self._console.width = max(self._width(), 20)
+        with self._console.capture() as captured:
+            for thing in things:
+                for look in looks(thing):
+                    self._console.print(look)
+        return captured.get()
+
+
+def looks(thing: Shown) -> Iterator[RenderableType]:
+    """How a thing looks: renderables, each on its own lines."""
+    match thing:
+        case Said(message=message, me=me, today=today, numbered=numbered, continued=continued):
+            yield render.message(message, me, today, numbered=numbered, continued=continued)
+        case Day(day=day):
+            yield render.rule(f"{day:%A}, {day.isoformat()}")
+        case Absence():
+            yield render.rule("while you were away")
+        case Present(missed=missed):
+            yield render.rule(words.now(missed))
+        case Stretch():
+            yield from _stretch(thing)
+        case Ring():
+            yield Control.bell()
+        case Notice(text=text, strong=strong):
+            yield render.notice(text, "bold" if strong else "")
+        case Done(text=text):
+            yield render.notice(text, "")
+        case Caution(text=text):
+            yield render.warning(text)
+        case Refusal(text=text, line=line):
+            yield render.refusal(words.refusal(text, line))
+        case Unsent(kept=kept):
+            yield (render.warning if kept else render.refusal)(words.unsent(thing))
+        case Aside(text=text, at=at):
+            yield render.quiet(text, at, at.date())
+        case Waiting(to=to, body=body, at=at):
+            yield render.quiet(render.waiting(to, body), at, at.date())
+        case Happened():
+            yield _happened(thing)
+        case Greeting():
+            yield from _greeting(thing)
+        case Turned(target=target):
+            yield render.turned(target)
+        case Help():
+            yield tables.help_table(thing)
+        case Roster():
+            yield tables.roster(thing)
+        case RoomList():
+            yield tables.room_list(thing)
+        case Receipts(sent=sent):
+            yield tables.receipts(thing) if sent else render.notice(words.NOTHING_SENT, "")
+        case Sharing(on=on):
+            yield render.notice(words.SHARING[on], "")
+        case Topic():
+            yield render.notice(words.topic(thing), "")
+        case Rules():
+            yield tables.rules(thing)
+        case Invitation(invite=invite):
+            yield render.notice(words.invitation(thing), "")
+            yield render.unbroken(invite)
+        case Invites():
+            yield tables.invites(thing)
+        case Trail():
+            yield tables.trail(thing)
+        case _:
+            assert_never(thing)
+
+
+def _happened(thing: Happened) -> RenderableType:
+    match thing.tone:
+        case "notice":
+            return render.notice(thing.text, "")
+        case "warning":
+            return render.warning(thing.text)
+        case "refusal":
+            return render.refusal(thing.text)
+        case "around":
+            return render.quiet(render.around(thing.event, thing.text), thing.at, thing.at.date())
+        case "status":
+            return Control()  # leaves no trace, and yet has the input line drawn anew
+
+
+def _stretch(thing: Stretch) -> Iterator[RenderableType]:
+    if not thing.page.messages:
+        yield render.notice(words.nothing(thing), "")
+        return
+    yield render.rule(words.heading(thing))
+    for item in page(thing.page.messages, thing.me, thing.today):
+        yield from looks(item)
+    yield render.rule("now")
+
+
+def _greeting(thing: Greeting) -> Iterator[RenderableType]:
+    yield render.notice(words.greeting(thing), "bold")
+    yield tables.roster(thing.roster)
+    yield Text()
+    yield render.hint(*words.hints(thing.target))

@@ -1,0 +1,105 @@
+"""The tables of the rich face: pure functions from what is shown to rich renderables."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from messages import EVERYONE, fold, harmless
+
+from .layout import Indented
+from .render import clock, nick_text, place_text
+from .shown import Help, Invites, Receipts, RoomList, Roster, Rules, Trail
+from .words import excerpt, moment, progress
+
+
+def receipts(item: Receipts) -> RenderableType:
+    """How far my last messages have come."""
+    table = make_table("to", "message", "state")
+    for sent in item.sent:
+        table.add_row(place_text(sent.to), Text(excerpt(sent.body, 30)), Text(progress(sent)))
+    return Indented(table)
+
+
+def roster(item: Roster) -> RenderableType:
+    """Who is online, since when, in which rooms."""
+    table = make_table("nick", "since", "rooms", "")
+    for person in item.people:
+        nick = nick_text(person.nick)
+        if fold(person.nick) == fold(item.me):
+            nick.append(" (you)", style="not bold dim")
+        state = Text(harmless(person.role) if person.role != "guest" else "", style="yellow")
+        if person.away:
+            state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="dim")
+        if person.lost:
+            state.append(f"{', ' if state.plain else ''}connection lost", style="red")
+        since = clock(moment(person.since), item.today)
+        table.add_row(nick, since, Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
+    return Indented(table)
+
+
+def room_list(item: RoomList) -> RenderableType:
+    """Which rooms there are."""
+    table = make_table("room", "people", "topic", "")
+    for room in item.rooms:
+        notes = ["private"] * room.private + ["you are in it"] * room.joined
+        table.add_row(
+            place_text(room.name), str(room.people), Text(harmless(room.topic)), Text(", ".join(notes), style="dim")
+        )
+    return Indented(table)
+
+
+def help_table(item: Help) -> RenderableType:
+    """Commands: how each is typed, what else it is called, what it does."""
+    table = make_table("command", "or", "what it does")
+    for usage, others, text in item.rows:
+        table.add_row(Text(usage, style="bold"), Text("  ".join(others), style="dim"), Text(text))
+    return Indented(table)
+
+
+def rules(item: Rules) -> RenderableType:
+    """Which rules hold."""
+    table = make_table("rule", "here" if item.where == EVERYONE else harmless(item.where))
+    for name, value in item.rules:
+        table.add_row(Text(harmless(name), style="bold"), Text(harmless(value) or "—"))
+    return Indented(table)
+
+
+def invites(item: Invites) -> RenderableType:
+    """Which invites there are."""
+    table = make_table("number", "lets in", "until", "by")
+    for one in item.invites:
+        end = None if one.until is None else moment(one.until)
+        until = "no end" if end is None else f"{end:%Y-%m-%d %H:%M}"
+        if end is not None and end <= item.now:
+            until = f"expired {until}"
+        table.add_row(str(one.invite), f"{one.left} × {harmless(one.role)}", until, nick_text(one.by))
+    return Indented(table)
+
+
+def trail(item: Trail) -> RenderableType:
+    """Who did what to whom."""
+    table = make_table("when", "by", "did", "to", "")
+    for deed in item.deeds:
+        until = "" if deed.until is None else f"until {moment(deed.until):%Y-%m-%d %H:%M}"
+        more = " ".join(filter(None, (harmless(deed.detail), until, harmless(deed.reason))))
+        whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(deed.whom))
+        table.add_row(clock(moment(deed.at), item.today), nick_text(deed.by), harmless(deed.what), whom, Text(more))
+    return Indented(table)
+
+
+def make_table(*columns: str) -> Table:
+    """An empty table in the console's looks."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        header_style="dim",
+        border_style="dim",
+        padding=(0, 2, 0, 0),
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
