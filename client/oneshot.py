@@ -20,7 +20,6 @@ from messages import (
     Gap,
     InviteInfo,
     MessageError,
-    Person,
     Priority,
     RoomInfo,
     fold,
@@ -29,11 +28,12 @@ from messages import (
     key_text,
 )
 
+from . import fields
 from .client import Client
 from .errors import ClientError, Rejected
 from .known import Known
 from .model import Connected, Disconnected, Dismissed, Message, Page, Restored
-from .read import RESTORED, gap_text
+from .read import RESTORED, gap_text, local_time
 from .receipt import Awaited, Receipt
 
 Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
@@ -86,23 +86,20 @@ class Out:
     def invites(self, found: Iterable[InviteInfo]) -> None:
         """Which invites there are, one a line."""
         for one in found:
-            until = None if one.until is None else datetime.fromtimestamp(one.until / 1000).astimezone()
-            end = until.isoformat(timespec="seconds") if until else None
+            told = fields.invite(one)
             if self.as_json:
-                self.object({"number": one.invite, "role": one.role, "left": one.left, "until": end, "by": one.by})
+                self.object(told)
             else:
-                self.line(harmless(f"{one.invite}  {one.left} × {one.role}  {end or 'no end'}  by {one.by}"))
+                self.line(harmless(f"{one.invite}  {one.left} × {one.role}  {told['until'] or 'no end'}  by {one.by}"))
 
     def deeds(self, found: Iterable[Deed]) -> None:
         """The audit trail, one deed a line."""
         for deed in found:
-            at = datetime.fromtimestamp(deed.at / 1000).astimezone()
-            until = None if deed.until is None else datetime.fromtimestamp(deed.until / 1000).astimezone()
             if self.as_json:
-                fields = {name: getattr(deed, name) for name in ("seq", "what", "by", "whom", "detail", "reason")}
-                ending = {"until": until.isoformat(timespec="seconds")} if until else {}
-                self.object({"at": at.isoformat(timespec="milliseconds"), **fields, **ending})
+                self.object(fields.deed(deed))
                 continue
+            at = local_time(deed.at)
+            until = None if deed.until is None else local_time(deed.until)
             why = f"({deed.reason})" if deed.reason else ""
             ends = f"until {until:%Y-%m-%d %H:%M}" if until else ""
             words = " ".join(filter(None, (deed.by, deed.what, deed.whom, deed.detail, ends, why)))
@@ -184,11 +181,11 @@ def who(chat: Client, out: Out, *, timeout: float) -> None:
     people = sorted(chat.who(timeout), key=lambda person: fold(person.nick))
     if out.as_json:
         for person in people:
-            out.object(_person(person))
+            out.object(fields.person(person))
         return
     rows = [("NICK", "SINCE", "ROOMS", "")]
     for person in people:
-        since = datetime.fromtimestamp(person.since / 1000).strftime("%Y-%m-%d %H:%M")
+        since = local_time(person.since).strftime("%Y-%m-%d %H:%M")
         notes = [
             *([harmless(person.role)] if person.role != "guest" else []),
             *([f"away: {harmless(person.away)}"] if person.away else []),
@@ -198,23 +195,12 @@ def who(chat: Client, out: Out, *, timeout: float) -> None:
     out.table(rows)
 
 
-def _person(person: Person) -> dict[str, Any]:
-    return {
-        "nick": person.nick,
-        "since": datetime.fromtimestamp(person.since / 1000).astimezone().isoformat(timespec="milliseconds"),
-        "rooms": person.rooms,
-        "away": person.away,
-        "role": person.role,
-        "lost": person.lost,
-    }
-
-
 def rooms(chat: Client, out: Out, *, timeout: float) -> None:
     """Print which rooms there are."""
     found: list[RoomInfo] = sorted(chat.list_rooms(timeout), key=lambda room: room.name)
     if out.as_json:
         for room in found:
-            out.object({"name": room.name, "people": room.people, "joined": room.joined})
+            out.object(fields.room(room))
         return
     out.table(
         [("ROOM", "PEOPLE"), *((harmless(room.name), str(room.people)) for room in found)],

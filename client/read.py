@@ -17,9 +17,9 @@ def read_message(event: WireMessage | Announcement, nick: str, *, missed: bool =
     """A delivered message as `nick` sees it; `missed`: it was said while we were away."""
     own = event.sender == nick or fold(event.sender) == fold(nick)
     if isinstance(event, Announcement):
-        at, title, priority = _local_time(event.at), event.title, event.priority
+        at, title, priority = local_time(event.at), event.title, event.priority
         return Message(event.seq, at, event.sender, event.to, "announcement", event.body, title, priority, own, missed)
-    return Message(event.seq, _local_time(event.at), event.sender, event.to, "text", event.body, "", "", own, missed)
+    return Message(event.seq, local_time(event.at), event.sender, event.to, "text", event.body, "", "", own, missed)
 
 
 def read_page(page: HistoryPage, nick: str) -> Page:
@@ -38,10 +38,10 @@ def gap_text(event: Gap) -> str:
     between = f"The messages between number {event.after} and {event.until + 1}"
     if not event.at:
         return f"{between} are no longer kept, or cannot be read any more."
-    return f"{between} are no longer kept. Reading goes on from {_local_time(event.at):%Y-%m-%d %H:%M}."
+    return f"{between} are no longer kept. Reading goes on from {local_time(event.at):%Y-%m-%d %H:%M}."
 
 
-def _local_time(at: int) -> datetime:
+def local_time(at: int) -> datetime:
     """Milliseconds since the epoch in this machine's zone; a time that no clock shows becomes the epoch."""
     try:
         return datetime.fromtimestamp(at / 1000, _zone(at // (1000 * _ZONE_SECONDS)))

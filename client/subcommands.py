@@ -73,6 +73,25 @@ def _speaking(parser: argparse.ArgumentParser) -> None:
     reach(parser)
 
 
+def _chatting(parser: argparse.ArgumentParser) -> None:
+    _speaking(parser)
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument(
+        "--linear",
+        action="store_const",
+        const="linear",
+        dest="face",
+        help="sentences one below the other, for screen readers and logs (by itself for TERM=dumb and for pipes)",
+    )
+    faces.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="face",
+        help="for programs: commands from standard input, one JSON object a line out; see docs/scripting.md",
+    )
+
+
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The options that every one-shot command has."""
     _speaking(parser)
@@ -310,7 +329,7 @@ def _chat(options: argparse.Namespace) -> int:
         raise UsageError("chat needs a standard input and a standard output, and one of them is closed.")
     options.nick = nicks[0].removeprefix("@") if nicks else default_nick()
     keep = sys.stdin.isatty()  # a script that drives a console reads there what was not sent
-    return app.run(open_client(options, receive=True, quiet=False, keep=keep))
+    return app.run(open_client(options, receive=True, quiet=False, keep=keep), options.face)
 
 
 def _id(options: argparse.Namespace) -> int:
@@ -352,7 +371,7 @@ def _trust(options: argparse.Namespace) -> int:
 
 
 COMMANDS = {
-    "chat": Subcommand("talk: the console", "[NICK]", _speaking, _chat),
+    "chat": Subcommand("talk: the console", "[NICK]", _chatting, _chat),
     "announce": Subcommand("announce something to everyone", "[TEXT ...]", _announcing, _announce),
     "send": Subcommand("send a message", "TARGET [TEXT ...]", _sending, _send),
     "who": Subcommand("who is online", "", add_common, _who),

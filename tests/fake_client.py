@@ -10,8 +10,24 @@ from typing import Any
 
 from client.errors import ClientError, Closed, Rejected
 from client.model import Connected, Message, Page
+from client.moderation import Moderation
 from client.tracking import trackable
-from messages import Announce, Person, Post, RoomInfo
+from messages import (
+    Announce,
+    Audit,
+    AuditPage,
+    Deed,
+    Invite,
+    Invited,
+    InviteInfo,
+    InviteList,
+    Invites,
+    Person,
+    Post,
+    RoomInfo,
+    RuleList,
+    Rules,
+)
 
 AT = datetime(2026, 11, 24, 12, 4, 30).astimezone()
 END = object()
@@ -60,7 +76,7 @@ class FakeReceipt:
         return self.outcome
 
 
-class FakeClient:
+class FakeClient(Moderation):
     """Accepts everything with rising sequences, unless `outcomes` says otherwise (None: no answer yet)."""
 
     def __init__(self, nick: str = "alice", **options: Any) -> None:
@@ -87,6 +103,24 @@ class FakeClient:
         receipt = FakeReceipt(self.outcomes.pop(0) if self.outcomes else len(self.calls))
         self.receipts.append(receipt)
         return receipt
+
+    def _submit(self, command: Any) -> Any:
+        return self._command(command)
+
+    def _ask(self, question: Any, kind: Any, timeout: float | None) -> Any:
+        self._asked(question)
+        match question:
+            case Rules(where=where):
+                return RuleList(1, where, [("topic", "Deploys"), ("closed", "off")])
+            case Invite():
+                return Invited(1, 3, "token")
+            case Invites():
+                return InviteList(1, [InviteInfo(3, "member", 2, None, "alice")])
+            case Audit():
+                return AuditPage(1, [Deed(9, 1_700_000_000_000, "muted", "alice", "bob", "", "loud")], None)
+
+    def _invite_with(self, token: str) -> str:
+        return f"confab://127.0.0.1:5577/key/{token}"
 
     def send(self, target: str, body: str) -> FakeReceipt:
         receipt = self._command("send", target, body)
@@ -118,16 +152,16 @@ class FakeClient:
     def away(self, text: str = "") -> FakeReceipt:
         return self._command("away", text)
 
-    def kick(self, nick: str, reason: str = "") -> FakeReceipt:
-        return self._command("kick", nick, reason)
+    def kick(self, who: str, reason: str = "") -> Any:
+        return self._command("kick", who, reason)
 
-    def ban(self, nick: str, reason: str = "", seconds: float | None = None) -> FakeReceipt:
-        return self._command("ban", nick, reason, seconds)
+    def ban(self, who: str, reason: str = "", seconds: float | None = None) -> Any:
+        return self._command("ban", who, reason, seconds)
 
-    def unban(self, nick: str) -> FakeReceipt:
-        return self._command("unban", nick)
+    def unban(self, who: str) -> Any:
+        return self._command("unban", who)
 
-    def down(self, seconds: float = 0.0, reason: str = "") -> FakeReceipt:
+    def down(self, seconds: float = 0.0, reason: str = "") -> Any:
         return self._command("down", seconds, reason)
 
     def retry_as(self, nick: str) -> None:

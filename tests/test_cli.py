@@ -376,7 +376,7 @@ def test_rooms(shell: Shell) -> None:
     assert shell("rooms") == 0
     assert shell.out.split() == ["ROOM", "PEOPLE", "#general", "2", "#ops", "1"]
     assert shell("rooms", "--json") == 0
-    assert shell.objects[1] == {"name": "#ops", "people": 1, "joined": False}
+    assert shell.objects[1] == {"name": "#ops", "people": 1, "joined": False, "topic": "", "private": False}
 
 
 def test_history(shell: Shell) -> None:

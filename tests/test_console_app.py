@@ -25,7 +25,8 @@ def converse(chat: FakeClient, read: app.Reader, write: Write | None = None) -> 
         shown.append(text)
 
     async def run() -> int:
-        return await app._converse(chat, Screen(RichFace(render.terminal()), write or keep), read)  # type: ignore[arg-type]
+        screen = Screen(RichFace(render.terminal()), write or keep)
+        return await app._converse(chat, screen, screen.show, read)  # type: ignore[arg-type]
 
     return asyncio.run(asyncio.wait_for(run(), 20)), "".join(shown)
 

@@ -27,6 +27,7 @@ DOCUMENTS = (
     "SECURITY.md",
     "docs/architecture.md",
     "docs/running.md",
+    "docs/scripting.md",
     "messages/PROTOCOL.md",
 )
 ARCHITECTURE = TREE / "docs" / "architecture.md"

@@ -1,6 +1,7 @@
 """What is unanswered at a console, and the threads that wait for it. Knows receipts, not what they are about.
 
-Answers come back on the console's thread through `post`; whoever waits for one says what to do then.
+Answers come back on the console's thread through `post`; whoever waits for one says what to do then. That is done in
+the context (contextvars) in which the command was given.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -27,7 +29,10 @@ LATE_SECONDS = (
 
 
 class Listener(Protocol):
-    """Who hears what went wrong."""
+    """Who hears what became of commands."""
+
+    def accepted(self, seq: int) -> None:
+        """A command was accepted under this number; 0: it writes nothing to the log."""
 
     def refuse(self, error: Exception, line: str = "") -> None:
         """Something did not happen; `line` is given back."""
@@ -47,6 +52,7 @@ class Waiting:
     then: Callable[[int], None]
     line: str  # what to give back in words when it is refused; empty: nothing was written
     since: float = field(default_factory=monotonic)
+    context: Context = field(default_factory=copy_context)
     told: bool = False  # that there is no answer yet
 
 
@@ -88,9 +94,10 @@ class Answers:
 
         def asked(react: Callable[[Any], None], outcome: Any) -> None:
             self._asking -= 1
-            react(outcome)
+            context.run(react, outcome)
             self._check_end()
 
+        context = copy_context()
         self._asking += 1
         threading.Thread(target=run, name="confab-question", daemon=True).start()
 
@@ -113,15 +120,16 @@ class Answers:
         for waiting in self.unanswered():
             if waiting.since <= until and not waiting.told and not waiting.receipt.done:
                 waiting.told = True
-                self._listener.late(waiting.receipt)
+                waiting.context.run(self._listener.late, waiting.receipt)
 
     def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
         if isinstance(outcome, int):
             del self._open[id(waiting)]
-            waiting.then(outcome)
+            waiting.context.run(self._listener.accepted, outcome)
+            waiting.context.run(waiting.then, outcome)
         elif isinstance(outcome, Rejected):
             del self._open[id(waiting)]
-            self._listener.refuse(outcome, waiting.line)
+            waiting.context.run(self._listener.refuse, outcome, waiting.line)
         # else the client was closed: the line stays open, and leaving tells so
         self._check_end()
 

@@ -1,7 +1,7 @@
 """The console as a program: joins the client, the talk, the screen and the input line, and ends them in order.
 
-With a terminal on both sides the input line is prompt_toolkit's; with a pipe, a file or a dumb terminal lines are read
-and printed plainly, so that a console can be driven by a script.
+The rich face needs a terminal on both sides, and has prompt_toolkit's input line. With a pipe, a file or a dumb
+terminal, or where another face is asked for, lines are read plainly, so that a script can drive a console.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
 from ..model import ClientEvent, Message
 from . import render
 from .commands import obey
+from .face_json import JsonFace
+from .face_linear import LinearFace
 from .face_rich import RichFace
+from .program import obey_program
 from .screen import Screen
-from .shown import Caution, Notice, Unsent
+from .shown import Bye, Caution, Unsent
 from .talk import Talk
 
 if TYPE_CHECKING:
@@ -31,15 +34,27 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[Talk, asyncio.Event], Awaitable[None]]
 
+FaceName: TypeAlias = Literal["rich", "linear", "json"]
+
 AHEAD = 500  # items taken from the client and not yet drawn; more wait there, where memory is bounded
 CLOSE_SECONDS = 2.0  # what is unanswered when leaving gets this long
 PIPE_SECONDS = 10.0  # and this long when a script's input has ended: it may have come before the connection
 
 
-def run(chat: Client) -> int:
-    """Run a console on `chat` until its person leaves; returns the exit code. Closes `chat`."""
+def run(chat: Client, face: FaceName | None = None) -> int:
+    """Run a console on `chat` until its person leaves; returns the exit code. Closes `chat`.
+
+    Without a face the terminal decides: rich where it can do everything, else linear.
+    """
     try:
-        return asyncio.run(_rich(chat) if _capable() else _plain(chat))
+        match face or ("rich" if _capable() else "linear"):
+            case "rich":
+                talking = _rich(chat)
+            case "linear":
+                talking = _linear(chat)
+            case "json":
+                talking = _programmed(chat)
+        return asyncio.run(talking)
     finally:
         chat.close(0.0)
 
@@ -93,7 +108,7 @@ async def _rich(chat: Client) -> int:
         finally:
             await asyncio.get_running_loop().run_in_executor(None, typed.close)
 
-    return await _converse(chat, screen, read)
+    return await _converse(chat, screen, screen.show, read)
 
 
 def _warn(talk: Talk, text: str) -> None:
@@ -106,31 +121,51 @@ def _fail(talk: Talk, error: Exception) -> None:
     talk.post(partial(talk.fail, error))
 
 
-async def _plain(chat: Client) -> int:
-    """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
+async def _programmed(chat: Client) -> int:
+    """A program on the other side. What it is told is written down at once, with the id of what it answers."""
+    face = JsonFace(ascii_only=sys.stdout.isatty())
+    screen: Screen[str] = Screen("".join, _write)
+    read_lines = _plain_lines(obey_program)
 
-    async def write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    async def read(talk: Talk, over: asyncio.Event) -> None:
+        face.status = lambda: talk.status
+        await read_lines(talk, over)
+
+    return await _converse(chat, screen, lambda *things: screen.show(face(things)), read)
+
+
+async def _linear(chat: Client) -> int:
+    """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
+    screen = Screen(LinearFace(terminal=sys.stdout.isatty()), _write)
+    return await _converse(chat, screen, screen.show, _plain_lines(obey))
+
+
+async def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _plain_lines(take: Callable[[Talk, str], None]) -> Reader:
+    """Read standard input line by line, as it comes."""
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, talk.quit)
         ended = asyncio.Event()
-        threading.Thread(target=_read_lines, args=(talk, ended.set), name="confab-stdin", daemon=True).start()
+        threading.Thread(target=_read_lines, args=(talk, take, ended.set), name="confab-stdin", daemon=True).start()
         await _either(over, ended)
         loop.call_later(PIPE_SECONDS, talk.quit)
         await over.wait()
 
-    return await _converse(chat, Screen(RichFace(render.terminal()), write), read)
+    return read
 
 
-def _read_lines(talk: Talk, ended: Callable[[], None]) -> None:
+def _read_lines(talk: Talk, take: Callable[[Talk, str], None], ended: Callable[[], None]) -> None:
     """Hand the lines of standard input on until it ends; then wait for their answers, and leave."""
     room = threading.BoundedSemaphore(AHEAD)
 
     def obeyed(line: bytes) -> None:
-        obey(talk, line.decode(errors="surrogateescape"))
+        take(talk, line.decode(errors="surrogateescape"))
         talk.answers.after(room.release)
 
     with contextlib.suppress(OSError):  # a terminal that was closed has no more lines either
@@ -161,7 +196,7 @@ async def _either(*events: asyncio.Event) -> None:
         future.cancel()
 
 
-async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
+async def _converse(chat: Client, screen: Screen[Any], show: Callable[..., None], read: Reader) -> int:
     """Run one talk from its first line to its last."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -186,7 +221,7 @@ async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
         if isinstance(item, Message):
             chat.mark_read(item)
 
-    talk = Talk(chat, screen.show, post, over.set)
+    talk = Talk(chat, show, post, over.set)
     loop.set_exception_handler(lambda _, context: _failed(talk, context))
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, talk.quit)
@@ -194,7 +229,7 @@ async def _converse(chat: Client, screen: Screen, read: Reader) -> int:
     drawing.add_done_callback(lambda _: over.set())  # it ends by itself only when nothing can be written any more
     talk.start(take)
     await read(talk, over)
-    await _leave(chat, talk, screen, drawing)
+    await _leave(chat, talk, screen, show, drawing)
     return talk.exit_code
 
 
@@ -203,7 +238,9 @@ def _failed(talk: Talk, context: dict[str, Any]) -> None:
     talk.fail(context.get("exception") or RuntimeError(str(context.get("message"))))
 
 
-async def _leave(chat: Client, talk: Talk, screen: Screen, drawing: asyncio.Task[None]) -> None:
+async def _leave(
+    chat: Client, talk: Talk, screen: Screen[Any], show: Callable[..., None], drawing: asyncio.Task[None]
+) -> None:
     """Close the client and tell what became of the last lines; raises what kept the screen from being drawn."""
     connected = chat.connected
     await asyncio.get_running_loop().run_in_executor(None, chat.close, CLOSE_SECONDS)
@@ -213,8 +250,8 @@ async def _leave(chat: Client, talk: Talk, screen: Screen, drawing: asyncio.Task
         await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
     for waiting in talk.answers.unanswered():
         talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
-        screen.show(Unsent(waiting.line, waiting.receipt.kept))
-    screen.show(Notice("Bye.", strong=True))
+        show(Unsent(waiting.line, waiting.receipt.kept))
+    show(Bye(talk.exit_code))
     drained = asyncio.create_task(screen.drained())
     await asyncio.wait({drained, drawing}, return_when=asyncio.FIRST_COMPLETED)
     drained.cancel()

@@ -16,7 +16,9 @@ from . import render, tables, words
 from .flow import page
 from .shown import (
     Absence,
+    Accepted,
     Aside,
+    Bye,
     Caution,
     Day,
     Done,
@@ -78,10 +80,12 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
             yield from _stretch(thing)
         case Ring():
             yield Control.bell()
-        case Notice(text=text, strong=strong):
-            yield render.notice(text, "bold" if strong else "")
-        case Done(text=text):
+        case Notice(text=text) | Done(text=text):
             yield render.notice(text, "")
+        case Accepted():
+            return  # what became of it is seen
+        case Bye():
+            yield render.notice("Bye.", "bold")
         case Caution(text=text):
             yield render.warning(text)
         case Refusal(text=text, line=line):

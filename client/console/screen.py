@@ -10,11 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
-from .shown import Shown
-
-Face: TypeAlias = Callable[[list[Shown]], str]
+T = TypeVar("T")
 
 PORTION = 100  # things drawn before the keyboard gets its turn: some 30 ms
 
@@ -26,16 +24,16 @@ class _Mark:
     reached: Callable[[], None]
 
 
-class Screen:
+class Screen(Generic[T]):
     """A queue of what is to be shown and the task that draws it."""
 
-    def __init__(self, face: Face, write: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, face: Callable[[list[T]], str], write: Callable[[str], Awaitable[None]]) -> None:
         self._face = face
         self._write = write
-        self._pending: deque[Shown | _Mark] = deque()
+        self._pending: deque[T | _Mark] = deque()
         self._wake = asyncio.Event()
 
-    def show(self, *things: Shown) -> None:
+    def show(self, *things: T) -> None:
         """Show these soon, in order; to be called on the loop's thread."""
         self._put(*things)
 
@@ -43,7 +41,7 @@ class Screen:
         """Call this once all that was shown before is on the screen."""
         self._put(_Mark(reached))
 
-    def _put(self, *things: Shown | _Mark) -> None:
+    def _put(self, *things: T | _Mark) -> None:
         self._pending.extend(things)
         self._wake.set()
 

@@ -22,6 +22,8 @@ Tone: TypeAlias = Literal["notice", "warning", "refusal", "around", "status"]
 """How loud something is told. `around`: what goes on around the messages. `status`: where the prompt or a status line
 tells it, nothing else does."""
 
+Connection: TypeAlias = Literal["connected", "connecting", "nick_refused"]
+
 
 def conversation(message: Message, me: str) -> str:
     """Where a message belongs, as `me` would address it: a direct message belongs to the other person."""
@@ -44,6 +46,15 @@ class Progress(msgspec.Struct, frozen=True):
     state: State
     delivered: tuple[str, ...]  # to these people, in the order of their nicks
     read: tuple[str, ...]  # those of them to whom it was shown
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What the input line tells at any time; a program is told it when it is another than before."""
+
+    nick: str
+    target: str  # the conversation to which plain text goes
+    state: Connection
+    progress: Progress | None  # of my last direct message or announcement
 
 
 def progress(receipt: Receipt) -> Progress:
@@ -105,7 +116,12 @@ class Notice(msgspec.Struct, frozen=True):
     """A sentence from confab itself."""
 
     text: str
-    strong: bool = False
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The broker took what a line asked for; what people see of it is shown besides."""
+
+    seq: int  # its place in the log; 0: it writes nothing there
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -134,6 +150,12 @@ class Unsent(msgspec.Struct, frozen=True):
 
     line: str
     kept: bool  # on disk: the next console sends it
+
+
+class Bye(msgspec.Struct, frozen=True):
+    """The last that a console shows."""
+
+    exit_code: int  # with which it ends
 
 
 class Aside(msgspec.Struct, frozen=True):
@@ -269,10 +291,12 @@ Shown: TypeAlias = (
     | Stretch
     | Ring
     | Notice
+    | Accepted
     | Done
     | Caution
     | Refusal
     | Unsent
+    | Bye
     | Aside
     | Waiting
     | Happened

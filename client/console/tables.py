@@ -9,10 +9,11 @@ from rich.text import Text
 
 from messages import EVERYONE, fold, harmless
 
+from ..read import local_time
 from .layout import Indented
 from .render import clock, nick_text, place_text
 from .shown import Help, Invites, Receipts, RoomList, Roster, Rules, Trail
-from .words import excerpt, moment, progress
+from .words import excerpt, progress, until
 
 
 def receipts(item: Receipts) -> RenderableType:
@@ -35,7 +36,7 @@ def roster(item: Roster) -> RenderableType:
             state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="dim")
         if person.lost:
             state.append(f"{', ' if state.plain else ''}connection lost", style="red")
-        since = clock(moment(person.since), item.today)
+        since = clock(local_time(person.since), item.today)
         table.add_row(nick, since, Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
     return Indented(table)
 
@@ -55,7 +56,8 @@ def help_table(item: Help) -> RenderableType:
     """Commands: how each is typed, what else it is called, what it does."""
     table = make_table("command", "or", "what it does")
     for usage, others, text in item.rows:
-        table.add_row(Text(usage, style="bold"), Text("  ".join(others), style="dim"), Text(text))
+        also = Text(harmless("  ".join(others)), style="dim")
+        table.add_row(Text(harmless(usage), style="bold"), also, Text(harmless(text)))
     return Indented(table)
 
 
@@ -71,11 +73,9 @@ def invites(item: Invites) -> RenderableType:
     """Which invites there are."""
     table = make_table("number", "lets in", "until", "by")
     for one in item.invites:
-        end = None if one.until is None else moment(one.until)
-        until = "no end" if end is None else f"{end:%Y-%m-%d %H:%M}"
-        if end is not None and end <= item.now:
-            until = f"expired {until}"
-        table.add_row(str(one.invite), f"{one.left} × {harmless(one.role)}", until, nick_text(one.by))
+        table.add_row(
+            str(one.invite), f"{one.left} × {harmless(one.role)}", until(one.until, item.now), nick_text(one.by)
+        )
     return Indented(table)
 
 
@@ -83,10 +83,10 @@ def trail(item: Trail) -> RenderableType:
     """Who did what to whom."""
     table = make_table("when", "by", "did", "to", "")
     for deed in item.deeds:
-        until = "" if deed.until is None else f"until {moment(deed.until):%Y-%m-%d %H:%M}"
-        more = " ".join(filter(None, (harmless(deed.detail), until, harmless(deed.reason))))
+        end = "" if deed.until is None else f"until {local_time(deed.until):%Y-%m-%d %H:%M}"
+        more = " ".join(filter(None, (harmless(deed.detail), end, harmless(deed.reason))))
         whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(deed.whom))
-        table.add_row(clock(moment(deed.at), item.today), nick_text(deed.by), harmless(deed.what), whom, Text(more))
+        table.add_row(clock(local_time(deed.at), item.today), nick_text(deed.by), harmless(deed.what), whom, Text(more))
     return Indented(table)
 
 

@@ -42,7 +42,9 @@ from .answers import Answers
 from .flow import Flow
 from .shown import (
     Absence,
+    Accepted,
     Aside,
+    Connection,
     Done,
     Greeting,
     Happened,
@@ -51,6 +53,7 @@ from .shown import (
     Refusal,
     Ring,
     Shown,
+    Status,
     Tone,
     Turned,
     Waiting,
@@ -130,6 +133,10 @@ class Talk:
             return  # a question that leaving cut off
         self.show(Refusal(str(error) or "The broker did not answer in time.", error_code(error), line))
 
+    def accepted(self, seq: int) -> None:
+        """A command was accepted; it ends no run of messages."""
+        self._show(Accepted(seq))
+
     def tell(self, text: str) -> None:
         """Say a sentence."""
         self.show(Notice(text))
@@ -190,6 +197,11 @@ class Talk:
         if not self.over and isinstance(receipt.command, Post | Announce):
             self.show(Waiting(receipt.command.to, receipt.command.body, self.now()))
 
+    def _reached(self, seq: int) -> str:
+        """How far a direct message of mine has come; of announcements, which have many readers, /receipts tells."""
+        told = [one for one in map(progress, self.sent) if one.seq == seq and one.to.startswith("@")]
+        return words.reached(told[-1]) if told else ""
+
     def follow(self, receipt: Receipt) -> None:
         """Be told who has this message of mine, if that can be told."""
         with suppress(ClientError):  # said to a room or to everyone, or the client is closed
@@ -197,10 +209,18 @@ class Talk:
             self.sent.append(receipt)
 
     @property
+    def status(self) -> Status:
+        """Who I am, where plain text goes, whether the broker is there, how far my last message has come."""
+        told = [receipt for receipt in self.sent if receipt.state != "refused"]
+        up: Connection = "connected" if self.ever_connected and not self.away else "connecting"
+        state: Connection = "nick_refused" if self.wants_nick else up
+        return Status(self.chat.nick, self.current, state, progress(told[-1]) if told else None)
+
+    @property
     def progress(self) -> str:
         """How far my last direct message or announcement has come, for the input line's right end."""
-        told = [receipt for receipt in self.sent if receipt.state != "refused"]
-        return words.progress(progress(told[-1]), short=True) if told and not self.over else ""
+        last = self.status.progress
+        return words.progress(last, short=True) if last and not self.over else ""
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
@@ -261,6 +281,8 @@ class Talk:
                 self._tell(item, f"{_by(by)} takes the broker down in {seconds:.0f} s{_because(reason)}.")
             case happenings.ServerClosed(by=by, reason=reason):
                 self._tell(item, f"{_by(by)} took the broker down{_because(reason)}.")
+            case happenings.Reached(seq=seq):
+                self._show(Happened(item, "status", self.now(), self._reached(seq)))
             case _:  # what the input line tells, if anything does; it ends no run of messages
                 self._show(Happened(item, "status", self.now()))
 

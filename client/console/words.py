@@ -12,6 +12,8 @@ from rich.cells import cell_len
 
 from messages import EVERYONE, Presence, RoomChange, harmless
 
+from ..language import _, plural
+from ..read import local_time
 from ..spans import span_text
 from .shown import Greeting, Invitation, Progress, Stretch, Topic, Unsent
 
@@ -80,6 +82,13 @@ def progress(item: Progress, *, short: bool = False) -> str:
     others = [nick for nick in item.delivered if nick not in item.read]
     told = [f"read by {_names(item.read)}"] * bool(item.read) + [f"delivered to {_names(others)}"] * bool(others)
     return ", ".join(told)
+
+
+def reached(item: Progress) -> str:
+    """How far a direct message of mine has come."""
+    if item.state == "read":
+        return _("{nick} has read your message: {text}").format(nick=item.to[1:], text=excerpt(item.body, 30))
+    return _("Your message was delivered to {nick}: {text}").format(nick=item.to[1:], text=excerpt(item.body, 30))
 
 
 def _names(nicks: Sequence[str]) -> str:
@@ -152,6 +161,19 @@ def invitation(item: Invitation) -> str:
     return f"Lets {item.uses} in as {item.role}{span}; /uninvite {item.number} withdraws it. Pass it on whole:"
 
 
-def moment(at: int) -> datetime:
-    """A time of the wire, in the reader's zone."""
-    return datetime.fromtimestamp(at / 1000).astimezone()
+def turned(target: str) -> str:
+    """Where plain text goes from now on."""
+    return f"You are talking to {place(target)}."
+
+
+def until(end: int | None, now: datetime) -> str:
+    """How long an invite is good."""
+    if end is None:
+        return "no end"
+    at = local_time(end)
+    return f"{'expired ' if at <= now else ''}{at:%Y-%m-%d %H:%M}"
+
+
+def people(count: int) -> str:
+    """So many people."""
+    return plural("{count} person", "{count} people", count).format(count=f"{count:,}")

@@ -1,0 +1,210 @@
+"""The linear face: what is shown, as sentences one below the other, for screen readers, logs and plain terminals.
+
+Nothing is drawn anew, nothing is aligned, nothing depends on colour or on a glance: who speaks comes first, on every
+line, so that no text can pass for somebody else's. Where a line breaks is left to the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from messages import EVERYONE, fold, harmless
+
+from ..language import _
+from ..model import Message
+from . import sayings, words
+from .flow import page
+from .shown import (
+    Absence,
+    Accepted,
+    Aside,
+    Bye,
+    Caution,
+    Day,
+    Done,
+    Greeting,
+    Happened,
+    Help,
+    Invitation,
+    Invites,
+    Notice,
+    Present,
+    Receipts,
+    Refusal,
+    Ring,
+    RoomList,
+    Roster,
+    Rules,
+    Said,
+    Sharing,
+    Shown,
+    Stretch,
+    Topic,
+    Trail,
+    Turned,
+    Unsent,
+    Waiting,
+    calls,
+)
+
+BELL = "\a"
+
+
+class LinearFace:
+    """Draws on anything that takes lines; `terminal`: it has a bell."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        self._terminal = terminal
+
+    def __call__(self, things: Iterable[Shown]) -> str:
+        """What is to be written for these."""
+        return "".join(self._draw(thing) for thing in things)
+
+    def _draw(self, thing: Shown) -> str:
+        if isinstance(thing, Ring):
+            return BELL if self._terminal else ""
+        return "".join(f"{harmless(line)}\n" for line in sentences(thing))
+
+
+def sentences(thing: Shown) -> Iterator[str]:
+    """What is said of a thing, a line each; to be made harmless."""
+    match thing:
+        case Said():
+            yield from _said(thing)
+        case Day(day=day):
+            yield f"{day:%A}, {day.isoformat()}."
+        case Absence():
+            yield _notice(_("While you were away:"))
+        case Present(missed=missed):
+            yield _notice(_("{now}.").format(now=words.now(missed).capitalize()))
+        case Stretch():
+            yield from _stretch(thing)
+        case Ring():
+            return  # an announcement that rings says in words how urgent it is
+        case Notice(text=text) | Done(text=text):
+            yield _notice(text)
+        case Accepted():
+            return  # what became of it is told
+        case Bye():
+            yield _notice(_("Bye."))
+        case Caution(text=text):
+            yield _warning(text)
+        case Refusal(text=text, line=line):
+            yield _refusal(words.refusal(text, line))
+        case Unsent(kept=kept):
+            yield (_warning if kept else _refusal)(words.unsent(thing))
+        case Aside(text=text):
+            yield _notice(text)
+        case Waiting(to=to, body=body):
+            yield _notice(
+                _("Waiting for the broker, to {place}: {text}").format(place=words.place(to), text=words.excerpt(body))
+            )
+        case Happened():
+            yield from _happened(thing)
+        case Greeting():
+            yield _notice(words.greeting(thing))
+            yield from sentences(thing.roster)
+            for typed, does in words.hints(thing.target):
+                yield f"{typed}: {does}."
+        case Turned(target=target):
+            yield _notice(words.turned(target))
+        case Help(rows=rows):
+            yield from map(sayings.command, rows)
+        case Roster(people=people, me=me, today=today):
+            yield from (sayings.person(one, me, today) for one in people)
+        case RoomList(rooms=rooms):
+            yield from map(sayings.room, rooms)
+        case Receipts(sent=sent):
+            yield from map(sayings.sent, sent)
+            if not sent:
+                yield _notice(words.NOTHING_SENT)
+        case Sharing(on=on):
+            yield _notice(words.SHARING[on])
+        case Topic():
+            yield _notice(words.topic(thing))
+        case Rules(where=where, rules=rules):
+            yield from (sayings.rule(where, name, value) for name, value in rules)
+        case Invitation(invite=invite):
+            yield _notice(words.invitation(thing))
+            yield invite
+        case Invites(invites=invites, now=now):
+            yield from (sayings.invite(one, now) for one in invites)
+            if not invites:
+                yield _notice(_("There is no invite."))
+        case Trail(deeds=deeds, today=today):
+            yield from (sayings.deed(one, today) for one in deeds)
+            if not deeds:
+                yield _notice(_("Nobody did anything yet."))
+        case _:
+            assert_never(thing)
+
+
+# --- messages ------------------------------------------------------------------------------------------------------
+
+
+def _said(thing: Said) -> Iterator[str]:
+    """Who, where, when unless it goes on; each further line says again who."""
+    item = thing.message
+    first, *further = harmless(item.body, lines=True).split("\n")
+    title = f"{item.title}: " if item.title else ""
+    number = _(", number {number}").format(number=item.seq) if thing.numbered else ""
+    time = "" if thing.continued else _(" at {time}").format(time=sayings.clock(item.at, thing.today))
+    yield f"{_head(item, thing.me)}{time}{number}: {title}{first}"
+    goes_on = _("you continue") if item.own else _("{nick} continues").format(nick=item.sender)
+    for line in further:
+        yield f"{goes_on}: {line}".rstrip()
+
+
+def _head(item: Message, me: str) -> str:
+    to_me = fold(item.target) == f"@{fold(me)}"
+    if item.kind == "announcement":
+        priority = f", {item.priority}," if item.priority not in ("", "normal") else ""
+        whom = "" if item.target == EVERYONE else _(" to {place}").format(place=_("you") if to_me else item.target)
+        return _("Announcement{priority} by {nick}{whom}").format(priority=priority, nick=item.sender, whom=whom)
+    who = _("you") if item.own else item.sender
+    if calls(item, me):
+        who = _("{nick} mentions you").format(nick=who)
+        if to_me:
+            return who
+    if item.target.startswith("#"):
+        return _("{who} in {room}").format(who=who, room=item.target)
+    return _("{who} to {whom}").format(who=who, whom=_("you") if to_me else words.place(item.target).removeprefix("@"))
+
+
+def _stretch(thing: Stretch) -> Iterator[str]:
+    if not thing.page.messages:
+        yield _notice(words.nothing(thing))
+        return
+    yield _notice(_("{heading}:").format(heading=words.heading(thing).capitalize()))
+    for item in page(thing.page.messages, thing.me, thing.today):
+        yield from sentences(item)
+    yield _notice(_("That was the last of these."))
+
+
+# --- sentences -----------------------------------------------------------------------------------------------------
+
+
+def _notice(text: str) -> str:
+    return f"confab: {text}"
+
+
+def _warning(text: str) -> str:
+    return _("Warning: {text}").format(text=text)
+
+
+def _refusal(text: str) -> str:
+    return _("Error: {text}").format(text=text)
+
+
+def _happened(thing: Happened) -> Iterator[str]:
+    match thing.tone:
+        case "warning":
+            yield _warning(thing.text)
+        case "refusal":
+            yield _refusal(thing.text)
+        case "around":
+            yield thing.text if thing.text.endswith(".") else f"{thing.text}."
+        case "notice" | "status":
+            if thing.text:
+                yield _notice(thing.text)
