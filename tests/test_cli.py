@@ -245,10 +245,12 @@ def test_usage_errors_are_one_sentence_and_2(shell: Shell, arguments: list[str])
 
 
 def test_a_console_takes_its_nick_as_all_commands_do(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("client.console.app.run", lambda chat: 0)
-    for arguments in (["@carol"], ["carol"], ["--as", "carol"]):
+    faces: list[str | None] = []
+    monkeypatch.setattr("client.console.app.run", lambda chat, face: faces.append(face) or 0)
+    for arguments in (["@carol"], ["carol", "--linear"], ["--as", "carol", "--json"]):
         assert shell("chat", *arguments) == 0
         assert shell.options.nick == "carol"
+    assert faces == [None, "linear", "json"]
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,19 @@ def test_so_does_every_refusal(face: str, line: str) -> None:
     assert face != "json" or json.loads(text)["id"] == 1
 
 
+@pytest.mark.parametrize("event", events(), ids=lambda event: type(event).__name__)
+def test_whatever_happens_is_told_to_a_program(event: Any) -> None:
+    """Also what an input line tells, or nothing; and what ends the console, with its reason."""
+    told = list[str]()
+    chat, face = FakeClient("bob"), JsonFace(ascii_only=False)  # it is about bob: my own steps are told too
+    talk = Talk(chat, lambda *things: told.append(face(things)), lambda work: None, lambda: None)  # type: ignore[arg-type]
+    talk.happened(event)
+    first = json.loads("".join(told).splitlines()[0])
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    assert first["type"] == {"refused": "nick_refused", "dismissed": "refusal"}.get(name, name)
+    chat.close()
+
+
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
