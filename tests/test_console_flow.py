@@ -23,7 +23,7 @@ YESTERDAY, TOMORROW = AT - timedelta(days=1), AT + timedelta(days=1)
 def drawn(things: Any, width: int = 80, *, terminal: bool = True) -> list[str]:
     console = render.terminal(force_terminal=terminal)
     console.width = width
-    return [row.rstrip() for row in Text.from_ansi(RichFace(console)(things)).plain.splitlines()]
+    return [row.rstrip() for row in Text.from_ansi(RichFace(console)(things) or "").plain.splitlines()]
 
 
 def live(*items: Message) -> list[str]:

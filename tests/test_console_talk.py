@@ -69,7 +69,7 @@ class Desk:
     def screen(self) -> str:
         console = render.terminal(force_terminal=False)
         console.width = 100
-        return RichFace(console)(self.shown)
+        return RichFace(console)(self.shown) or ""
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def console(broker: BrokerProcess) -> Iterator[tuple[Talk, list[str]]]:
     draw = RichFace(printer)
 
     def show(*things: Shown) -> None:
-        shown.append(draw(things))
+        shown.append(draw(things) or "")
 
     with Client("alice", home=broker.home, quiet=False) as chat:
         chat.wait_connected(DEADLINE)

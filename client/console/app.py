@@ -124,7 +124,7 @@ def _fail(talk: Talk, error: Exception) -> None:
 async def _programmed(chat: Client) -> int:
     """A program on the other side. What it is told is written down at once, with the id of what it answers."""
     face = JsonFace(ascii_only=sys.stdout.isatty())
-    screen: Screen[str] = Screen("".join, _write)
+    screen: Screen[str] = Screen(lambda lines: "".join(lines) or None, _write)
     read_lines = _plain_lines(obey_program)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:

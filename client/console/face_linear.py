@@ -57,9 +57,9 @@ class LinearFace:
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
 
-    def __call__(self, things: Iterable[Shown]) -> str:
-        """What is to be written for these."""
-        return "".join(self._draw(thing) for thing in things)
+    def __call__(self, things: Iterable[Shown]) -> str | None:
+        """What is to be written for these; None: nothing."""
+        return "".join(self._draw(thing) for thing in things) or None
 
     def _draw(self, thing: Shown) -> str:
         if isinstance(thing, Ring):

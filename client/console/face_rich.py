@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.control import Control
 from rich.text import Text
 
+from ..model import Reached
 from . import render, tables, words
 from .flow import page
 from .shown import (
@@ -54,14 +55,15 @@ class RichFace:
         self._console = console
         self._width = width
 
-    def __call__(self, things: Iterable[Shown]) -> str:
-        """What a terminal is to be sent for these."""
+    def __call__(self, things: Iterable[Shown]) -> str | None:
+        """What a terminal is to be sent for these; "" draws the input line anew, None does not even that."""
+        if not (drawn := [look for thing in things for look in looks(thing)]):
+            return None
         if self._width:
             self._console.width = max(self._width(), 20)
         with self._console.capture() as captured:
-            for thing in things:
-                for look in looks(thing):
-                    self._console.print(look)
+            for look in drawn:
+                self._console.print(look)
         return captured.get()
 
 
@@ -97,7 +99,7 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
         case Waiting(to=to, body=body, at=at):
             yield render.quiet(render.waiting(to, body), at, at.date())
         case Happened():
-            yield _happened(thing)
+            yield from _happened(thing)
         case Greeting():
             yield from _greeting(thing)
         case Turned(target=target):
@@ -127,18 +129,19 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
             assert_never(thing)
 
 
-def _happened(thing: Happened) -> RenderableType:
+def _happened(thing: Happened) -> Iterator[RenderableType]:
     match thing.tone:
         case "notice":
-            return render.notice(thing.text, "")
+            yield render.notice(thing.text, "")
         case "warning":
-            return render.warning(thing.text)
+            yield render.warning(thing.text)
         case "refusal":
-            return render.refusal(thing.text)
+            yield render.refusal(thing.text)
         case "around":
-            return render.quiet(render.around(thing.event, thing.text), thing.at, thing.at.date())
+            yield render.quiet(render.around(thing.event, thing.text), thing.at, thing.at.date())
         case "status":
-            return Control()  # leaves no trace, and yet has the input line drawn anew
+            if isinstance(thing.event, Reached):
+                yield Control()  # leaves no trace, and yet has the input line drawn anew, which tells it
 
 
 def _stretch(thing: Stretch) -> Iterator[RenderableType]:

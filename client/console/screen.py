@@ -27,7 +27,7 @@ class _Mark:
 class Screen(Generic[T]):
     """A queue of what is to be shown and the task that draws it."""
 
-    def __init__(self, face: Callable[[list[T]], str], write: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, face: Callable[[list[T]], str | None], write: Callable[[str], Awaitable[None]]) -> None:
         self._face = face
         self._write = write
         self._pending: deque[T | _Mark] = deque()
@@ -58,8 +58,9 @@ class Screen(Generic[T]):
             self._wake.clear()
             while self._pending:
                 portion = [self._pending.popleft() for _ in range(min(PORTION, len(self._pending)))]
-                if things := [thing for thing in portion if not isinstance(thing, _Mark)]:
-                    await self._write(self._face(things))
+                text = self._face([thing for thing in portion if not isinstance(thing, _Mark)])
+                if text is not None:
+                    await self._write(text)
                 for mark in portion:
                     if isinstance(mark, _Mark):
                         mark.reached()
