@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import queue
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -413,3 +415,11 @@ def test_nothing_is_drawn_or_aligned() -> None:
     text = LinearFace(terminal=True)(samples()) or ""
     assert not re.search(r"[^\S\n]{2}|[\u2500-\u259f]|\x1b", text)
     assert text.count("\a") == 1, "of what rings"
+
+
+@pytest.mark.parametrize("face", ["linear", "json"])
+def test_what_only_the_rich_face_needs_is_not_loaded(face: str) -> None:
+    """The others are there sooner."""
+    code = f"import sys, client.console.app, client.console.face_{face}; print({{'rich.console'}} & {{*sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", code], cwd=TREE, capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"

@@ -19,11 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
 from ..model import ClientEvent, Message
-from . import render
 from .commands import obey
-from .face_json import JsonFace
-from .face_linear import LinearFace
-from .face_rich import RichFace
 from .program import obey_program
 from .screen import Screen
 from .shown import Bye, Caution, Unsent
@@ -68,6 +64,8 @@ async def _rich(chat: Client) -> int:
     from prompt_toolkit.input import create_input
     from prompt_toolkit.output.vt100 import Vt100_Output
 
+    from . import render
+    from .face_rich import RichFace
     from .prompt import make_prompt
     from .typed import Typed
 
@@ -123,6 +121,8 @@ def _fail(talk: Talk, error: Exception) -> None:
 
 async def _programmed(chat: Client) -> int:
     """A program on the other side. What it is told is written down at once, with the id of what it answers."""
+    from .face_json import JsonFace
+
     face = JsonFace(ascii_only=sys.stdout.isatty())
     screen: Screen[str] = Screen(lambda lines: "".join(lines) or None, _write)
     read_lines = _plain_lines(obey_program)
@@ -136,6 +136,8 @@ async def _programmed(chat: Client) -> int:
 
 async def _linear(chat: Client) -> int:
     """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
+    from .face_linear import LinearFace
+
     screen = Screen(LinearFace(terminal=sys.stdout.isatty()), _write)
     return await _converse(chat, screen, screen.show, _plain_lines(obey))
 

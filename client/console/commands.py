@@ -83,7 +83,7 @@ def show_help(talk: Talk, arguments: list[str]) -> None:
             return
     talk.show(
         Help(tuple((command.usage, command.names[1:], command.help) for command in chosen)),
-        Notice("Anything else you type goes to the conversation that the prompt shows."),
+        Notice("Anything else you type goes to the current conversation; /to alone says which."),
     )
 
 
@@ -201,7 +201,7 @@ def _run_it(talk: Talk, command: Command, arguments: list[str]) -> None:
     try:
         command.run(talk, arguments)
     except ClientError as error:  # of what was typed, before anything was asked
-        talk.refuse(error)
+        talk.show(Refusal(str(error)))
 
 
 def obey(talk: Talk, line: str) -> None:

@@ -77,7 +77,7 @@ def sentences(thing: Shown) -> Iterator[str]:
         case Absence():
             yield _notice(_("While you were away:"))
         case Present(missed=missed):
-            yield _notice(_("{now}.").format(now=words.now(missed).capitalize()))
+            yield _notice(f"{_begun(words.now(missed))}.")
         case Stretch():
             yield from _stretch(thing)
         case Ring():
@@ -176,13 +176,17 @@ def _stretch(thing: Stretch) -> Iterator[str]:
     if not thing.page.messages:
         yield _notice(words.nothing(thing))
         return
-    yield _notice(_("{heading}:").format(heading=words.heading(thing).capitalize()))
+    yield _notice(f"{_begun(words.heading(thing))}:")
     for item in page(thing.page.messages, thing.me, thing.today):
         yield from sentences(item)
     yield _notice(_("That was the last of these."))
 
 
 # --- sentences -----------------------------------------------------------------------------------------------------
+
+
+def _begun(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _notice(text: str) -> str:
