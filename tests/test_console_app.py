@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from client.console import app, render
 from client.console.commands import obey
+from client.console.face_json import JsonFace
 from client.console.face_rich import RichFace
+from client.console.program import obey_program
 from client.console.screen import PORTION, Screen
 from client.console.talk import Talk
 from tests.fake_client import FakeClient, connected, said
@@ -113,3 +116,26 @@ def test_what_was_never_answered_is_named_at_the_end(kept: bool) -> None:
     )
     assert how in text
     assert "last words" in text
+
+
+def test_a_program_is_told_which_of_its_lines_was_never_answered() -> None:
+    chat = FakeClient()
+    chat.outcomes = [None]
+    face = JsonFace(ascii_only=False)
+    written: list[str] = []
+
+    async def write(text: str) -> None:
+        written.append(text)
+
+    async def read(talk: Talk, over: asyncio.Event) -> None:
+        face.status = lambda: talk.status
+        obey_program(talk, '{"line": "/msg bob last words", "id": 4}')
+
+    async def run() -> int:
+        screen: Screen[str] = Screen("".join, write)
+        return await app._converse(chat, screen, lambda *things: screen.show(face(things)), read)  # type: ignore[arg-type]
+
+    assert asyncio.run(asyncio.wait_for(run(), 20)) == 5
+    unsent, *_, bye = [json.loads(line) for line in "".join(written).splitlines()]
+    assert (unsent["type"], unsent["line"], unsent["id"]) == ("unsent", "last words", 4)
+    assert bye == {"type": "bye", "exit_code": 5}

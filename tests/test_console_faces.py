@@ -353,6 +353,14 @@ def test_what_an_input_line_tells_is_told_when_it_changes() -> None:
     assert all(one != other for one, other in pairwise(status))
 
 
+def test_nothing_follows_the_last() -> None:
+    face = JsonFace(ascii_only=False)
+    face.status = lambda: shown.Status("alice", "#general", "connected", None)
+    last = face([shown.Bye(0)])
+    assert last == '{"type": "bye", "exit_code": 0}\n'
+    assert '"status"' in face([shown.Notice("hi")]), "the control"
+
+
 # --- sentences -------------------------------------------------------------------------------------------------------
 
 

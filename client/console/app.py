@@ -252,7 +252,7 @@ async def _leave(
         await asyncio.wait_for(told.wait(), CLOSE_SECONDS)
     for waiting in talk.answers.unanswered():
         talk.exit_code = talk.exit_code or (TIMED_OUT if connected else UNREACHABLE)
-        show(Unsent(waiting.line, waiting.receipt.kept))
+        waiting.context.run(show, Unsent(waiting.line, waiting.receipt.kept))
     show(Bye(talk.exit_code))
     drained = asyncio.create_task(screen.drained())
     await asyncio.wait({drained, drawing}, return_when=asyncio.FIRST_COMPLETED)

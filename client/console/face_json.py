@@ -56,7 +56,7 @@ _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class JsonFace:
-    """Writes objects; behind them `status` whenever it is another than before.
+    """Writes objects; behind them, but for the last, `status` whenever it is another than before.
 
     `ascii_only`: for a terminal, since JSON leaves some control characters as they are.
     """
@@ -71,7 +71,8 @@ class JsonFace:
         asked = ASKED.get()
         ident = {} if asked is None else {"id": asked}
         told = [{**each, **ident} for thing in things for each in objects(thing)]
-        if self.status and (now := self.status()) != self._last:
+        over = bool(told) and told[-1]["type"] == "bye"
+        if self.status and not over and (now := self.status()) != self._last:
             self._last = now
             told.append(status(now))
         return "".join(json.dumps(each, ensure_ascii=self._ascii_only) + "\n" for each in told)

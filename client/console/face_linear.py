@@ -160,7 +160,8 @@ def _head(item: Message, me: str) -> str:
     to_me = fold(item.target) == f"@{fold(me)}"
     if item.kind == "announcement":
         priority = f", {item.priority}," if item.priority not in ("", "normal") else ""
-        whom = "" if item.target == EVERYONE else _(" to {place}").format(place=_("you") if to_me else item.target)
+        whom = "" if item.target == EVERYONE else _(" to {place}").format(place=item.target)
+        whom = _(" to you") if to_me else whom
         return _("Announcement{priority} by {nick}{whom}").format(priority=priority, nick=item.sender, whom=whom)
     who = _("you") if item.own else item.sender
     if calls(item, me):
@@ -169,7 +170,9 @@ def _head(item: Message, me: str) -> str:
             return who
     if item.target.startswith("#"):
         return _("{who} in {room}").format(who=who, room=item.target)
-    return _("{who} to {whom}").format(who=who, whom=_("you") if to_me else words.place(item.target).removeprefix("@"))
+    if to_me:
+        return _("{who} to you").format(who=who)
+    return _("{who} to {whom}").format(who=who, whom=words.place(item.target).removeprefix("@"))
 
 
 def _stretch(thing: Stretch) -> Iterator[str]:
