@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from messages import MessageError, harmless
 
+from .config import CONFIG
 from .duties import DUTIES
 from .errors import ClientError
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, error_code, exit_code
@@ -17,7 +18,7 @@ from .subcommands import COMMANDS, UsageError
 from .tools import TOOLS
 from .version import __version__
 
-ALL = COMMANDS | TOOLS | DUTIES
+ALL = COMMANDS | TOOLS | CONFIG | DUTIES
 
 EPILOG = """\
 exit codes: 0 accepted, 1 rejected (doctor: a problem), 2 usage, 3 nobody there to take it, 4 broker unreachable,

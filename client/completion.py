@@ -10,6 +10,7 @@ import argparse
 from messages import ROLES, completion_script
 
 from .cli import ALL
+from .preferences import all_settings
 
 _NOTHING = {"zsh": "true"}  # to offer: else zsh takes even one option that fits for one of several possibilities
 
@@ -42,4 +43,6 @@ def _choices(word: str) -> list[str] | None:
     """What an argument of that name may be; None: anything."""
     if word == "ROLE":
         return list(ROLES)
+    if word == "SETTING":
+        return [setting.name for setting in all_settings()]
     return word.split("|") if "|" in word and word.islower() else None

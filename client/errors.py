@@ -7,6 +7,7 @@
     ├── NotReached     accepted, but not known to have come as far as was waited for; also a TimeoutError
     ├── OutboxFull     too much is unanswered already; wait for receipts, then send again
     ├── NotConfigured  this machine lacks an address, a key or a usable folder: to be mended before anything else
+    ├── WrongSetting   there is no such setting, or it cannot have that value; nothing was changed
     ├── Closed         the client was closed, by its own user
     └── Broken         a bug in this library ended its thread; the cause is attached
 
@@ -53,6 +54,10 @@ class OutboxFull(ClientError):
 
 class NotConfigured(ClientError):
     """No usable broker address, key or folder on this machine."""
+
+
+class WrongSetting(ClientError):
+    """What was asked of the settings makes no sense; they stay as they are."""
 
 
 class Closed(ClientError):

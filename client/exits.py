@@ -6,7 +6,7 @@ import os
 
 from messages import Code, MessageError
 
-from .errors import WRONG_BROKER, ClientError, NotConfigured, NotReached, Rejected, Unreachable
+from .errors import WRONG_BROKER, ClientError, NotConfigured, NotReached, Rejected, Unreachable, WrongSetting
 
 ACCEPTED = 0
 REJECTED = 1  # also anything unforeseen
@@ -50,7 +50,7 @@ def exit_code(error: BaseException) -> int:
             return NOT_REACHED
         case TimeoutError():
             return TIMED_OUT
-        case MessageError():
+        case MessageError() | WrongSetting():
             return USAGE
         case KeyboardInterrupt():
             return INTERRUPTED

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from messages import (
     BODY_BYTES,
@@ -36,15 +36,22 @@ from .model import Connected, Disconnected, Dismissed, Message, Page, Restored
 from .read import RESTORED, gap_text, local_time
 from .receipt import Awaited, Receipt
 
+if TYPE_CHECKING:
+    from .console.chosen import Chosen
+    from .console.terminal import Terminal
+
 Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
 
 
 class Out:
     """Standard output in the form that was asked for: JSON objects, plain lines, or rich ones at a terminal."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, rich: bool = False, choose: Callable[[], Chosen] | None = None) -> None:
         self.as_json = as_json
         self.terminal = sys.stdout is not None and sys.stdout.isatty()  # None: a shell's >&-
+        self._rich = self.terminal or rich  # wanted so, wherever it goes
+        self._choose = choose
+        self._console: Terminal | None = None
 
     def object(self, fields: dict[str, Any]) -> None:
         """One JSON object on one line; at a terminal in ASCII alone, since JSON leaves some control characters be."""
@@ -110,7 +117,7 @@ class Out:
         for item in items:
             if self.as_json:
                 self.object(item.as_json())
-            elif self.terminal:
+            elif self._rich:
                 self.rich_message(item, me)
             else:
                 self.line(plain(item))
@@ -119,7 +126,9 @@ class Out:
         """A message as the console shows it."""
         from .console import render
 
-        render.terminal().print(render.message(item, me, datetime.now().date()))
+        if self._console is None:
+            self._console = render.terminal(self._choose().looks if self._choose else None)
+        self._console.print(render.message(item, me, datetime.now().date()))
 
     def table(self, rows: Sequence[tuple[str, ...]]) -> None:
         """Rows in aligned columns."""
@@ -235,9 +244,9 @@ def _tell_rest(page: Page, limit: int) -> None:
     if len(page.messages) >= limit:
         return
     if page.cut:
-        _remark("What was said before is no longer kept.")
+        remark("What was said before is no longer kept.")
     elif page.before is not None:
-        _remark(f"That is not all: --before {page.before} looks further back.")
+        remark(f"That is not all: --before {page.before} looks further back.")
 
 
 def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, silence: float | None) -> None:
@@ -259,13 +268,13 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
                     if out.terminal and not wanted:  # to mark one as read says that all before it were shown
                         chat.mark_read(item)
             case Disconnected(why=why):
-                _remark(f"The broker is away: {harmless(why)}")
+                remark(f"The broker is away: {harmless(why)}")
             case Connected(again=True):
-                _remark("The broker is back.")
+                remark("The broker is back.")
             case Gap():
-                _remark(gap_text(item))
+                remark(gap_text(item))
             case Restored():
-                _remark(RESTORED)
+                remark(RESTORED)
             case Dismissed(code=code, text=text):
                 raise Rejected(code, text)
             case _:
@@ -302,6 +311,7 @@ def _conversations(item: Message, me: str) -> set[str]:
     return {fold(item.target), f"@{fold(item.sender)}"} if fold(item.target) == f"@{me}" else {fold(item.target)}
 
 
-def _remark(text: str) -> None:
+def remark(text: str) -> None:
+    """Say something beside the output, on standard error."""
     if sys.stderr is not None:
-        sys.stderr.write(f"confab: {text}\n")
+        sys.stderr.write(f"confab: {harmless(text)}\n")

@@ -15,6 +15,7 @@ from typing import Any
 
 from messages import GENERAL, MessageError, find_home, parse_address
 
+from .choosing import add_looks, choose, printer
 from .exits import ACCEPTED
 from .targets import default_nick, read_target
 
@@ -56,7 +57,8 @@ def printing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, errors too")
 
 
-def _trusting(parser: argparse.ArgumentParser) -> None:
+def local(parser: argparse.ArgumentParser) -> None:
+    """The options of what needs no broker."""
     _at_home(parser)
     printing(parser)
 
@@ -65,7 +67,7 @@ def _identifying(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--as", dest="nick", metavar="NICK", help="whose key (else CONFAB_NICK, your user name, or what the file says)"
     )
-    _trusting(parser)
+    local(parser)
 
 
 def _speaking(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,7 @@ def _speaking(parser: argparse.ArgumentParser) -> None:
 
 def _chatting(parser: argparse.ArgumentParser) -> None:
     _speaking(parser)
+    add_looks(parser)
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument(
         "--linear",
@@ -120,8 +123,13 @@ def _announcing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="TARGET", default="*", help="@nick or '#room' instead of everyone")
 
 
-def _limited(parser: argparse.ArgumentParser) -> None:
+def _following(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
+    add_looks(parser)
+
+
+def _limited(parser: argparse.ArgumentParser) -> None:
+    _following(parser)
     parser.add_argument("--limit", type=count, default=50, metavar="N", help="how many messages, the latest (50)")
 
 
@@ -284,7 +292,7 @@ def _history(options: argparse.Namespace) -> int:
     if words:
         raise UsageError("history takes one target.")
     with open_client(options) as chat:
-        out = oneshot.Out(as_json=options.json)
+        out = printer(options)
         oneshot.history(
             chat,
             out,
@@ -304,7 +312,7 @@ def _search(options: argparse.Namespace) -> int:
     if not query.strip():
         raise UsageError("search takes the words to find.")
     with open_client(options) as chat:
-        out = oneshot.Out(as_json=options.json)
+        out = printer(options)
         oneshot.search(chat, out, query, limit=options.limit, before=options.before, timeout=patience(options))
     return ACCEPTED
 
@@ -314,7 +322,7 @@ def _tail(options: argparse.Namespace) -> int:
 
     targets = [read_target(word) for word in options.words]
     with open_client(options, receive=True) as chat:
-        out = oneshot.Out(as_json=options.json)
+        out = printer(options)
         oneshot.tail(chat, out, targets, connect=patience(options), silence=options.timeout)
     return ACCEPTED
 
@@ -329,7 +337,7 @@ def _chat(options: argparse.Namespace) -> int:
         raise UsageError("chat needs a standard input and a standard output, and one of them is closed.")
     options.nick = nicks[0].removeprefix("@") if nicks else default_nick()
     keep = sys.stdin.isatty()  # a script that drives a console reads there what was not sent
-    return app.run(open_client(options, receive=True, quiet=False, keep=keep), options.face)
+    return app.run(open_client(options, receive=True, quiet=False, keep=keep), choose(options), options.face)
 
 
 def _id(options: argparse.Namespace) -> int:
@@ -378,7 +386,7 @@ COMMANDS = {
     "rooms": Subcommand("which rooms there are", "", add_common, _rooms),
     "history": Subcommand("the latest messages of a conversation", "TARGET", _remembering, _history),
     "search": Subcommand("the latest messages with these words", "WORD ...", _searching, _search),
-    "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", add_common, _tail),
+    "tail": Subcommand("follow what is said, of these targets or of all", "[TARGET ...]", _following, _tail),
     "id": Subcommand("show your key, or take it to another machine", "show|export|import [FILE]", _identifying, _id),
-    "trust": Subcommand("take a broker's new key for the right one", "INVITE", _trusting, _trust),
+    "trust": Subcommand("take a broker's new key for the right one", "INVITE", local, _trust),
 }

@@ -53,7 +53,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
+def shell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
+    monkeypatch.setenv("CONFAB_HOME", str(tmp_path))
     shell = Shell(capfd)
     monkeypatch.setattr(subcommands, "open_client", shell.open)
     return shell
@@ -246,7 +247,7 @@ def test_usage_errors_are_one_sentence_and_2(shell: Shell, arguments: list[str])
 
 def test_a_console_takes_its_nick_as_all_commands_do(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     faces: list[str | None] = []
-    monkeypatch.setattr("client.console.app.run", lambda chat, face: faces.append(face) or 0)
+    monkeypatch.setattr("client.console.app.run", lambda chat, chosen, face: faces.append(face) or 0)
     for arguments in (["@carol"], ["carol", "--linear"], ["--as", "carol", "--json"]):
         assert shell("chat", *arguments) == 0
         assert shell.options.nick == "carol"

@@ -87,6 +87,8 @@ def samples(text: str = "hi", name: str = "bob", room: str = "#ops") -> list[Any
         shown.Invitation(text, 3, text, 2, 60.0),
         shown.Invites((InviteInfo(3, text, 2, 1_700_000_000_000, name),), AT),
         shown.Trail((Deed(9, 0, text, name, name, text, text, 1_700_000_000_000),), DAY),
+        shown.SettingList((shown.Setting(name, text, None, text),)),
+        shown.KeyList(((name, name, text),)),
         *(shown.Happened(event, "warning", AT, text) for event in events(text, name, room)),
     ]
 
@@ -180,6 +182,7 @@ LINES = {  # one for each command
     "/away": "/away lunch",
     "/register": "/register",
     "/unregister": "/unregister",
+    "/set": "/set",
     "/help": "/help",
     "/quit": "/quit",
     "/topic": "/topic Deploys",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import time
+from itertools import groupby
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
@@ -39,7 +41,12 @@ texts = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map(
 
 def styled(text: Text) -> list[tuple[str, str]]:
     """What is marked, and how."""
-    return [(text.plain[span.start : span.end], str(span.style)) for span in text.spans if str(span.style) != "none"]
+    each = [
+        (character, " ".join(str(span.style) for span in text.spans if span.start <= at < span.end))
+        for at, character in enumerate(text.plain)
+    ]
+    runs = [("".join(character for character, _ in run), style) for style, run in groupby(each, key=itemgetter(1))]
+    return [(run, style) for run, style in runs if style]
 
 
 def shown(body: str, width: int = 80, *, terminal: bool = True) -> str:
@@ -59,11 +66,11 @@ def shown(body: str, width: int = 80, *, terminal: bool = True) -> str:
         ("**a *b* c**", "a b c", [("a ", "bold"), ("b", "bold italic"), (" c", "bold")]),
         ("(**sic**), **so**!", "(sic), so!", [("sic", "bold"), ("so", "bold")]),
         ('**"quoted"**', '"quoted"', [('"quoted"', "bold")]),
-        ("run `make **all**` now", "run make **all** now", [("make **all**", "color(30)")]),
-        ("**`a**b`**", "a**b", [("a**b", "bold color(30)")]),
+        ("run `make **all**` now", "run make **all** now", [("make **all**", "code")]),
+        ("**`a**b`**", "a**b", [("a**b", "bold code")]),
         ("see https://x.y/a_(b).", "see https://x.y/a_(b).", [("https://x.y/a_(b", "underline")]),
         ("**http://x.y**", "http://x.y", [("http://x.y", "bold underline")]),
-        ("so:\n```\na = *b*\n\n  c\n```\nend", "so:\na = *b*\n\n  c\nend", [("a = *b*\n\n  c", "color(30)")]),
+        ("so:\n```\na = *b*\n\n  c\n```\nend", "so:\na = *b*\n\n  c\nend", [("a = *b*\n\n  c", "code")]),
         ("- **a**: x\n- b", "- a: x\n- b", [("a", "bold")]),
     ],
 )

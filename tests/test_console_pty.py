@@ -284,7 +284,7 @@ def test_what_was_typed_before_the_console_was_killed_goes_out_once(chat: Chat, 
         alice.process.kill()
         alice.ends()
     again = chat("alice", home=tmp_path, ready="2 messages from last time had no answer yet, and will be sent")
-    again.sees("Waiting for the broker: one", "No broker yet").prompts("#general (connecting…) ›")
+    again.sees("Waiting for the broker: one", "No broker yet", "#general (connecting…) ›", "◌ 2 messages")
     again.keys("\x04").sees("Not sent yet, and kept", "two")
     assert again.ends() == 4
     with running_broker(tmp_path, first.endpoint) as second:

@@ -370,18 +370,22 @@ def test_a_disk_that_fails_is_told(desk: Desk) -> None:
 def test_the_input_line_and_a_command_tell_who_has_what_i_said(desk: Desk) -> None:
     desk.type("/receipts").sees("You have sent no direct message")
     assert desk.talk.progress == ""
+    desk.chat.outcomes = [None]
     desk.type("to the room")
-    assert desk.talk.progress == ""
+    assert desk.talk.progress == "◌ 1 message"  # until it is accepted
+    desk.chat.receipts[0].answer(1)
+    desk.until(lambda: desk.talk.progress == "")
     desk.type("/msg bob psst")
     desk.until(lambda: not desk.talk.answers.unanswered())
-    assert desk.talk.progress == "@bob: accepted"
+    assert desk.talk.progress == "✓ @bob: accepted"
     desk.chat.receipts[1].delivered_to = {3: "bob"}
     desk.happens(Reached(2, {3: "bob"}, {}))
-    assert desk.talk.progress == "@bob: delivered"
+    assert desk.talk.progress == "✓✓ @bob: delivered"
     desk.type("/announce at five")
     receipt = desk.chat.receipts[2]
     receipt.delivered_to, receipt.read_by = {3: "bob", 4: "carol", 5: "dave"}, {4: "carol"}
-    assert desk.talk.progress == "announcement: delivered to 3, read by 1"
+    desk.until(lambda: not desk.talk.answers.unanswered())
+    assert desk.talk.progress == "◉ announcement: delivered to 3, read by 1"
     desk.type("/receipts").sees("read by carol, delivered to bob, dave")
     assert "to the room" not in desk.screen.rpartition("message  ")[2]
 

@@ -26,6 +26,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "SECURITY.md",
     "docs/architecture.md",
+    "docs/console.md",
     "docs/running.md",
     "docs/scripting.md",
     "messages/PROTOCOL.md",

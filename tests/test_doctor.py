@@ -124,7 +124,7 @@ WRONG: tuple[tuple[Callable[[Path], object], str, str], ...] = (  # all of it at
     (spoil_kept, "profiles", "what it had not sent is lost"),
     (lambda home: at_alices("window-0.aside-1.db")(home).touch(0o600), "profiles", "was put aside"),
     (lambda home: (home / "profiles" / "bob").mkdir(0o700), "profiles", "has no key"),
-    (lambda home: (home / "settings.toml").write_text("keywords = 1"), "settings", "Mend or remove them"),
+    (lambda home: (home / "settings.toml").write_text("keywords = 1"), "settings", "Mend or remove that line"),
     (lambda home: (home / "known.json").write_text("{"), "brokers", "give each broker's invite once more"),
     (spoil_log, "broker here", "confab-broker repair"),
     (lambda home: (home / "broker" / "local.json").write_text("{"), "broker", "starting the broker writes it anew"),

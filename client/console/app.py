@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
 from ..model import ClientEvent, Message
+from .chosen import Chosen
 from .commands import obey
 from .program import obey_program
 from .screen import Screen
@@ -37,19 +38,19 @@ CLOSE_SECONDS = 2.0  # what is unanswered when leaving gets this long
 PIPE_SECONDS = 10.0  # and this long when a script's input has ended: it may have come before the connection
 
 
-def run(chat: Client, face: FaceName | None = None) -> int:
-    """Run a console on `chat` until its person leaves; returns the exit code. Closes `chat`.
+def run(chat: Client, chosen: Chosen, face: FaceName | None = None) -> int:
+    """Run a console on `chat`, as its person chose, until they leave; returns the exit code. Closes `chat`.
 
     Without a face the terminal decides: rich where it can do everything, else linear.
     """
     try:
         match face or ("rich" if _capable() else "linear"):
             case "rich":
-                talking = _rich(chat)
+                talking = _rich(chat, chosen)
             case "linear":
-                talking = _linear(chat)
+                talking = _linear(chat, chosen)
             case "json":
-                talking = _programmed(chat)
+                talking = _programmed(chat, chosen)
         return asyncio.run(talking)
     finally:
         chat.close(0.0)
@@ -59,7 +60,7 @@ def _capable() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
-async def _rich(chat: Client) -> int:
+async def _rich(chat: Client, chosen: Chosen) -> int:
     """A terminal that can do everything."""
     from prompt_toolkit.input import create_input
     from prompt_toolkit.output.vt100 import Vt100_Output
@@ -85,7 +86,8 @@ async def _rich(chat: Client) -> int:
             app.render_counter += 1  # else what the input line shows is taken from its cache
             app.renderer.render(app, app.layout)  # at once: a burst must not show a screen without its input line
 
-    screen = Screen(RichFace(render.terminal(force_terminal=True), lambda: sink.get_size().columns), write)
+    terminal = render.terminal(chosen.looks, force_terminal=True)
+    screen = Screen(RichFace(terminal, lambda: sink.get_size().columns, chosen), write)
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         typed = Typed(chat.slot, asyncio.get_running_loop().call_later, partial(_warn, talk), partial(_fail, talk))
@@ -106,7 +108,7 @@ async def _rich(chat: Client) -> int:
         finally:
             await asyncio.get_running_loop().run_in_executor(None, typed.close)
 
-    return await _converse(chat, screen, screen.show, read)
+    return await _converse(chat, screen, screen.show, read, chosen)
 
 
 def _warn(talk: Talk, text: str) -> None:
@@ -119,7 +121,7 @@ def _fail(talk: Talk, error: Exception) -> None:
     talk.post(partial(talk.fail, error))
 
 
-async def _programmed(chat: Client) -> int:
+async def _programmed(chat: Client, chosen: Chosen) -> int:
     """A program on the other side. What it is told is written down at once, with the id of what it answers."""
     from .face_json import JsonFace
 
@@ -131,15 +133,15 @@ async def _programmed(chat: Client) -> int:
         face.status = lambda: talk.status
         await read_lines(talk, over)
 
-    return await _converse(chat, screen, lambda *things: screen.show(face(things)), read)
+    return await _converse(chat, screen, lambda *things: screen.show(face(things)), read, chosen)
 
 
-async def _linear(chat: Client) -> int:
+async def _linear(chat: Client, chosen: Chosen) -> int:
     """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
     from .face_linear import LinearFace
 
-    screen = Screen(LinearFace(terminal=sys.stdout.isatty()), _write)
-    return await _converse(chat, screen, screen.show, _plain_lines(obey))
+    screen = Screen(LinearFace(terminal=sys.stdout.isatty(), chosen=chosen), _write)
+    return await _converse(chat, screen, screen.show, _plain_lines(obey), chosen)
 
 
 async def _write(text: str) -> None:
@@ -198,7 +200,9 @@ async def _either(*events: asyncio.Event) -> None:
         future.cancel()
 
 
-async def _converse(chat: Client, screen: Screen[Any], show: Callable[..., None], read: Reader) -> int:
+async def _converse(
+    chat: Client, screen: Screen[Any], show: Callable[..., None], read: Reader, chosen: Chosen | None = None
+) -> int:
     """Run one talk from its first line to its last."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -223,12 +227,14 @@ async def _converse(chat: Client, screen: Screen[Any], show: Callable[..., None]
         if isinstance(item, Message):
             chat.mark_read(item)
 
-    talk = Talk(chat, show, post, over.set)
+    talk = Talk(chat, show, post, over.set, chosen)
     loop.set_exception_handler(lambda _, context: _failed(talk, context))
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, talk.quit)
     drawing = asyncio.create_task(screen.draw_forever())
     drawing.add_done_callback(lambda _: over.set())  # it ends by itself only when nothing can be written any more
+    for text in talk.chosen.complaints:
+        talk.show(Caution(text))
     talk.start(take)
     await read(talk, over)
     await _leave(chat, talk, screen, show, drawing)

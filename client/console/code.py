@@ -7,15 +7,13 @@ in short messages. All else is shown in one colour.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 from rich.text import Text
 
-from . import palette
-
 if TYPE_CHECKING:
-    from rich.syntax import ANSISyntaxTheme
+    from rich.syntax import SyntaxTheme
 
 LONGEST = 2_000  # characters of a message; the slowest of these lexers takes some 0.15 s for the worst of so many
 LANGUAGES = frozenset(
@@ -24,29 +22,28 @@ LANGUAGES = frozenset(
         *("py", "python", "rs", "ruby", "rust", "sh", "sql", "swift", "toml", "ts", "typescript", "xml", "yaml", "yml"),
     )
 )
-_COLORS = {  # by kind of token, as Pygments names them
-    "Comment": "italic",
-    "Keyword": palette.VIOLET,
-    "Operator.Word": palette.VIOLET,
-    "Name.Builtin": palette.TEAL,
-    "Name.Function": palette.BLUE,
-    "Name.Class": palette.BLUE,
-    "Name.Decorator": palette.ORCHID,
-    "Name.Tag": palette.BLUE,
-    "Name.Attribute": palette.TEAL,
-    "Literal.String": palette.GREEN,
-    "Literal.Number": palette.ORANGE,
-    "Generic.Inserted": palette.GREEN,
-    "Generic.Deleted": palette.ROSE,
-    "Generic.Subheading": palette.VIOLET,
+_ROLES = {  # by kind of token, as Pygments names them
+    "Comment": "comment",
+    "Keyword": "keyword",
+    "Operator.Word": "keyword",
+    "Name.Builtin": "builtin",
+    "Name.Function": "name",
+    "Name.Class": "name",
+    "Name.Decorator": "number",
+    "Name.Tag": "name",
+    "Name.Attribute": "builtin",
+    "Literal.String": "string",
+    "Literal.Number": "number",
+    "Generic.Inserted": "string",
+    "Generic.Deleted": "removed",
+    "Generic.Subheading": "keyword",
 }
-_PLAIN = Style.parse(palette.CODE)
 
 
 def code(text: str, language: str = "") -> Text:
     """A block of code, which is harmless already, in colours when its language is known; no character is changed."""
     if language.lower() not in LANGUAGES or len(text) > LONGEST:
-        return Text(text, style=_PLAIN)
+        return Text(text, style="code")
     from rich.syntax import Syntax
 
     highlighted = Syntax(text, language, theme=_theme()).highlight(text)  # may add a line end
@@ -54,8 +51,17 @@ def code(text: str, language: str = "") -> Text:
 
 
 @cache
-def _theme() -> ANSISyntaxTheme:
-    """Can be read on a light background and on a dark one: names and operators have the terminal's own colour."""
-    from rich.syntax import ANSISyntaxTheme
+def _theme() -> SyntaxTheme:
+    """The roles of the tokens; what has none, names and operators, has the terminal's own colour."""
+    from rich.syntax import SyntaxTheme
 
-    return ANSISyntaxTheme({tuple(kind.split(".")): Style.parse(color) for kind, color in _COLORS.items()})
+    class Roles(SyntaxTheme):
+        def get_style_for_token(self, token_type: tuple[str, ...]) -> Any:  # a role, where rich looks up a style
+            while token_type and ".".join(token_type) not in _ROLES:
+                token_type = token_type[:-1]
+            return _ROLES.get(".".join(token_type), "")
+
+        def get_background_style(self) -> Style:
+            return Style()
+
+    return Roles()

@@ -12,13 +12,13 @@ from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from ..errors import ClientError
-from . import actions, duties
+from . import actions, duties, setting
 from .shown import Help, Notice, Refusal
 from .talk import Talk
 from .words import excerpt
 
 Handler: TypeAlias = Callable[[Talk, list[str]], None]
-Completes: TypeAlias = Literal["nothing", "nick", "room", "target", "command"]
+Completes: TypeAlias = Literal["nothing", "nick", "room", "target", "command", "setting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,9 @@ Parsed: TypeAlias = Say | Run | Misused | Unknown
 
 def show_help(talk: Talk, arguments: list[str]) -> None:
     """Show the whole table, or the rows of one command."""
+    if arguments == ["keys"]:
+        setting.show_keys(talk)
+        return
     chosen: Sequence[Command] = TABLE
     if arguments:
         word = arguments[0]
@@ -103,8 +106,9 @@ TABLE = (
     Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
     Command(("/register",), "", "keep your nick, your rooms and your mail while you are away", 0, 0, actions.register),
     Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
-    Command(("/help", "-comms"), "[command]", "every command", 0, 1, show_help, "command"),
-    Command(("/quit", "-q"), "", "leave; Ctrl-D does too", 0, 1, actions.quit_console),
+    Command(("/set",), "[NAME [VALUE]]", "your settings; one of them; changes it", 0, 2, setting.assign, "setting"),
+    Command(("/help", "-comms"), "[command|keys]", "every command; which keys do what", 0, 1, show_help, "command"),
+    Command(("/quit", "-q"), "", "leave; a key does too (/help keys)", 0, 1, actions.quit_console),
     Command(("/topic",), "[#room] [text]", "what a room is about; owner and moderators set it", 0, 1, duties.topic),
     Command(("/delete",), "[NUMBER] [reason]", "show a message no more: mine; moderators: any", 0, 2, duties.delete),
     Command(("/rule",), "[#room] [NAME VALUE]", "the rules here or of a room; admins, owners: set", 0, 1, duties.rule),

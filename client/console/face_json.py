@@ -32,6 +32,7 @@ from .shown import (
     Help,
     Invitation,
     Invites,
+    KeyList,
     Notice,
     Present,
     Receipts,
@@ -41,6 +42,7 @@ from .shown import (
     Roster,
     Rules,
     Said,
+    SettingList,
     Sharing,
     Shown,
     Status,
@@ -147,6 +149,10 @@ def objects(thing: Shown) -> Iterator[dict[str, Any]]:
             yield {"type": "invites", "invites": list(map(fields.invite, invites))}
         case Trail(deeds=deeds):
             yield {"type": "audit", "deeds": list(map(fields.deed, deeds))}
+        case SettingList(settings=settings):
+            yield {"type": "settings", "settings": list(map(msgspec.structs.asdict, settings))}
+        case KeyList(keys=keys):
+            yield {"type": "keys", "keys": [{"keys": each, "name": name, "help": text} for each, name, text in keys]}
         case _:
             assert_never(thing)
 

@@ -14,6 +14,7 @@ from messages import EVERYONE, fold, harmless
 from ..language import _
 from ..model import Message
 from . import sayings, words
+from .chosen import Chosen
 from .flow import page
 from .shown import (
     Absence,
@@ -28,6 +29,7 @@ from .shown import (
     Help,
     Invitation,
     Invites,
+    KeyList,
     Notice,
     Present,
     Receipts,
@@ -37,6 +39,7 @@ from .shown import (
     Roster,
     Rules,
     Said,
+    SettingList,
     Sharing,
     Shown,
     Stretch,
@@ -52,10 +55,11 @@ BELL = "\a"
 
 
 class LinearFace:
-    """Draws on anything that takes lines; `terminal`: it has a bell."""
+    """Draws on anything that takes lines; `terminal`: it has a bell. `chosen` tells how emoji are to be written."""
 
-    def __init__(self, *, terminal: bool) -> None:
+    def __init__(self, *, terminal: bool, chosen: Chosen | None = None) -> None:
         self._terminal = terminal
+        self._chosen = chosen or Chosen()
 
     def __call__(self, things: Iterable[Shown]) -> str | None:
         """What is to be written for these; None: nothing."""
@@ -64,7 +68,8 @@ class LinearFace:
     def _draw(self, thing: Shown) -> str:
         if isinstance(thing, Ring):
             return BELL if self._terminal else ""
-        return "".join(f"{harmless(line)}\n" for line in sentences(thing))
+        body = self._chosen.looks.body
+        return "".join(f"{harmless(body(line))}\n" for line in sentences(thing))
 
 
 def sentences(thing: Shown) -> Iterator[str]:
@@ -136,6 +141,10 @@ def sentences(thing: Shown) -> Iterator[str]:
             yield from (sayings.deed(one, today) for one in deeds)
             if not deeds:
                 yield _notice(_("Nobody did anything yet."))
+        case SettingList(settings=settings):
+            yield from map(sayings.setting, settings)
+        case KeyList(keys=keys):
+            yield from (f"{pressed}: {text}" for pressed, _name, text in keys)
         case _:
             assert_never(thing)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.control import Control
 from rich.text import Text
 
 from ..model import Reached
 from . import render, tables, words
+from .chosen import Chosen
 from .flow import page
 from .shown import (
     Absence,
@@ -28,6 +29,7 @@ from .shown import (
     Help,
     Invitation,
     Invites,
+    KeyList,
     Notice,
     Present,
     Receipts,
@@ -37,6 +39,7 @@ from .shown import (
     Roster,
     Rules,
     Said,
+    SettingList,
     Sharing,
     Shown,
     Stretch,
@@ -46,14 +49,16 @@ from .shown import (
     Unsent,
     Waiting,
 )
+from .terminal import Terminal
 
 
 class RichFace:
-    """Draws on a rich console; `width` tells how wide that is by now."""
+    """Draws on a rich console; `width` tells how wide that is by now, `chosen` which looks it is to have."""
 
-    def __init__(self, console: Console, width: Callable[[], int] | None = None) -> None:
+    def __init__(self, console: Terminal, width: Callable[[], int] | None = None, chosen: Chosen | None = None) -> None:
         self._console = console
         self._width = width
+        self._chosen = chosen
 
     def __call__(self, things: Iterable[Shown]) -> str | None:
         """What a terminal is to be sent for these; "" draws the input line anew, None does not even that."""
@@ -61,6 +66,8 @@ class RichFace:
             return None
         if self._width:
             self._console.width = max(self._width(), 20)
+        if self._chosen:
+            self._console.wear(self._chosen.looks)
         with self._console.capture() as captured:
             for look in drawn:
                 self._console.print(look)
@@ -87,7 +94,7 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
         case Accepted():
             return  # what became of it is seen
         case Bye():
-            yield render.notice("Bye.", "bold")
+            yield render.notice("Bye.", "strong")
         case Caution(text=text):
             yield render.warning(text)
         case Refusal(text=text, line=line):
@@ -125,6 +132,10 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
             yield tables.invites(thing)
         case Trail():
             yield tables.trail(thing)
+        case SettingList():
+            yield tables.setting_list(thing)
+        case KeyList():
+            yield tables.key_list(thing)
         case _:
             assert_never(thing)
 
@@ -155,7 +166,7 @@ def _stretch(thing: Stretch) -> Iterator[RenderableType]:
 
 
 def _greeting(thing: Greeting) -> Iterator[RenderableType]:
-    yield render.notice(words.greeting(thing), "bold")
+    yield render.notice(words.greeting(thing), "strong")
     yield tables.roster(thing.roster)
     yield Text()
     yield render.hint(*words.hints(thing.target))

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
+from rich.box import Box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
@@ -17,10 +19,12 @@ from rich.text import Text
 from messages import harmless
 
 from .markup import markup
+from .terminal import Terminal
 
 NARROW = 60  # columns under which alignment costs more than it gives
 PANEL_CELLS = 100  # a panel over a wider terminal is harder to read, not easier
 
+_ASCII_TABLE = Box("    \n    \n -- \n" + 5 * "    \n", ascii=True)
 _ITEM = re.compile(r" *(?:[-*+•]|\d{1,3}[.)]) +(?=\S)")
 
 
@@ -39,9 +43,10 @@ class Body:
     def rows(self, console: Console, width: int) -> Iterator[Text]:
         """The rows for so many columns; what wraps in an item of a list stands under the item's text."""
         styled = has_styles(console)
-        text = markup(self.written) if styled else Text(harmless(self.written, lines=True))
+        written = console.looks.body(self.written) if isinstance(console, Terminal) else self.written
+        text = markup(written) if styled else Text(harmless(written, lines=True))
         if self.note:
-            text.append(f"  {self.note}", style="dim")
+            text.append(own(f"  {self.note}", console), style="faint")
         for line in text.split("\n", allow_blank=True):
             item = _ITEM.match(line.plain) if styled else None
             if item and item.end() <= width // 2:
@@ -62,6 +67,19 @@ def wrap(text: Text, console: Console, width: int) -> Iterator[Text]:
     yield from text.wrap(console, width, overflow="fold", tab_size=4)
 
 
+def own(text: str, console: Console) -> str:
+    """A text of confab's own, its marks as the terminal can show them."""
+    return console.looks.own(text) if isinstance(console, Terminal) else text
+
+
+def _own_text(text: Text, console: Console) -> Text:
+    marks = own(text.plain, console)
+    if marks != text.plain:
+        text = text.copy()
+        text.plain = marks
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A head (time, place, who) and a body that wraps beside it, never under it, where there is room."""
@@ -75,7 +93,7 @@ class Line:
         width = options.max_width
         head = Text()
         for part, cells in self.head:
-            head.append_text(part)
+            head.append_text(_own_text(part, console))
             head.append(" " * (max(1, cells - part.cell_len) if width >= NARROW else 1))
         indent = head.cell_len
         blank = self.continued and has_styles(console)
@@ -88,7 +106,8 @@ class Line:
         elif blank:
             head = Text(" " * indent)
         room = max(width - indent, 8)
-        rows = self.body.rows(console, room) if isinstance(self.body, Body) else wrap(self.body, console, room)
+        body = self.body
+        rows = body.rows(console, room) if isinstance(body, Body) else wrap(_own_text(body, console), console, room)
         for row in rows:
             row.end = "\n"
             yield Text.assemble(head, row, no_wrap=True, overflow="ignore")
@@ -103,9 +122,12 @@ class Indented:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render two columns further right."""
-        for row in console.render_lines(self.inner, options.update_width(options.max_width - 2), pad=False):
+        inner = copy(self.inner)
+        if options.ascii_only and inner.box:
+            inner.box = _ASCII_TABLE  # rich's own has lines between the columns
+        for row in console.render_lines(inner, options.update_width(options.max_width - 2), pad=False):
             yield Segment("  ")
-            yield from row
+            yield from (Segment(own(segment.text, console), segment.style) for segment in row)
             yield Segment.line()
 
 

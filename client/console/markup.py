@@ -12,13 +12,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from rich.style import Style
 from rich.text import Text
 
 from messages import harmless
 
 from .code import LONGEST, code
-from .palette import CODE
 
 _FENCE = "```"
 _MAY_BE_MARKED = re.compile(r"[*`]|https?://")
@@ -36,12 +34,7 @@ _INLINE = re.compile(
     """,
     re.VERBOSE,
 )
-_STYLES = {
-    "bold": Style(bold=True),
-    "italic": Style(italic=True),
-    "link": Style(underline=True),
-    "code": Style.parse(CODE),
-}
+_STYLES = {"bold": "bold", "italic": "italic", "link": "underline", "code": "code"}
 _MARKED = ("bold", "italic")  # in which there may be more marks
 
 
@@ -65,17 +58,18 @@ def _parts(lines: list[str]) -> Iterator[Text]:
             yield code("\n".join(inside), opening[1] if short else "")
             number = fences[after]
         else:
-            yield _line(lines[number], Style())
+            yield _line(lines[number])
         number += 1
 
 
-def _line(line: str, style: Style) -> Text:
+def _line(line: str) -> Text:
     """A line, or what stands between two marks in it, in which there are fewer marks than in the whole."""
     text, end = Text(), 0
     for found in _INLINE.finditer(line):
         kind = str(found.lastgroup)
-        inner, inner_style = found[kind], style + _STYLES[kind]
-        text.append(line[end : found.start()], style)
-        text.append_text(_line(inner, inner_style) if kind in _MARKED else Text(inner, style=inner_style))
+        inner = _line(found[kind]) if kind in _MARKED else Text(found[kind])
+        inner.stylize_before(_STYLES[kind])
+        text.append(line[end : found.start()])
+        text.append_text(inner)
         end = found.end()
-    return text.append(line[end:], style)
+    return text.append(line[end:])

@@ -7,56 +7,59 @@ buffer, so there is no moment between two prompts in which typed keys would land
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, get_app
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding import DynamicKeyBindings, KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.output import Output
+from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.shortcuts import CompleteStyle
-from prompt_toolkit.styles import Style
+from prompt_toolkit.styles import DynamicStyle, Style
 
 from messages import BODY_BYTES, EVERYONE, Code, fold, harmless
 
-from . import actions, commands, emoji
+from ..language import _
+from ..settings import Keys as Chosen
+from . import actions, commands, emoji, setting
+from .keys import spoken, usable
+from .looks import Looks
 from .shown import Refusal
 from .talk import Talk
+from .terminal import prompt_style
 from .typed import Typed
-
-_STYLE = Style.from_dict(
-    {
-        "prompt": "bold ansicyan",
-        "prompt.direct": "bold ansimagenta",
-        "prompt.away": "ansiyellow",
-        "progress": "ansibrightblack",
-    }
-)
 
 
 def make_prompt(
     talk: Talk, hand_on: Callable[[str], None], typed: Typed, source: Input, sink: Output
 ) -> PromptSession[str]:
     """The session whose one prompt lasts as long as the console."""
+    bindings = lru_cache(maxsize=1)(partial(_keys, talk, hand_on))
     session: PromptSession[str] = PromptSession(
         lambda: prompt_text(talk),
         multiline=True,
-        rprompt=lambda: [("class:progress", talk.progress)],
-        prompt_continuation=lambda width, line, wrapped: "" if wrapped else "… ".rjust(width),
+        rprompt=lambda: [("class:progress", talk.chosen.looks.own(talk.progress))],
+        prompt_continuation=lambda width, line, wrapped: "" if wrapped else talk.chosen.looks.own("… ").rjust(width),
         history=typed.lines,
         completer=Names(talk),
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
-        key_bindings=_keys(talk, hand_on),
-        style=_STYLE,
+        key_bindings=DynamicKeyBindings(lambda: bindings(talk.chosen.settings.keys)),
+        style=DynamicStyle(lambda: _style(talk.chosen.looks)),
+        color_depth=ColorDepth.DEPTH_8_BIT if talk.chosen.looks.color else None,
         enable_suspend=True,
         erase_when_done=True,
         input=source,
         output=sink,
     )
+
+    session.default_buffer.accept_handler = partial(_send, hand_on=hand_on)  # else some other key ends the prompt
 
     def drawn(app: Application[str]) -> None:
         if not talk.wants_nick:  # else it is no message, and must not come back as one
@@ -68,46 +71,60 @@ def make_prompt(
 
 def prompt_text(talk: Talk) -> StyleAndTextTuples:
     """Whom plain text goes to, and whether the broker is there."""
+    own = talk.chosen.looks.own
     if talk.wants_nick:
-        return [("class:prompt.away", "nick › ")]
+        return [("class:prompt_away", own("nick › "))]
     where = "everyone" if talk.current == EVERYONE else harmless(talk.current)  # whose people choose their names
     if talk.away:
-        return [("class:prompt.away", f"{where} (connecting…) › ")]
-    return [("class:prompt.direct" if where.startswith("@") else "class:prompt", f"{where} › ")]
+        return [("class:prompt_away", own(f"{where} (connecting…) › "))]
+    return [("class:prompt_direct" if where.startswith("@") else "class:prompt", own(f"{where} › "))]
 
 
-def _keys(talk: Talk, hand_on: Callable[[str], None]) -> KeyBindings:
-    keys = KeyBindings()
+@lru_cache(maxsize=1)
+def _style(looks: Looks) -> Style:
+    roles = {role: look for role, look in looks.roles if role in ("prompt", "prompt_direct", "prompt_away", "progress")}
+    return Style.from_dict({role: prompt_style(look, color=looks.color is not False) for role, look in roles.items()})
 
-    @keys.add("enter")
-    def _enter(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-        line = buffer.text
-        if line.strip():
-            buffer.append_to_history()
-        buffer.reset()
-        hand_on(line)
 
-    @keys.add("escape", "enter")
-    def _new_line(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text("\n")
+def _send(buffer: Buffer, hand_on: Callable[[str], None]) -> bool:
+    """Hand the line on and empty it; the buffer need do no more, which True tells it."""
+    line = buffer.text
+    if line.strip():
+        buffer.append_to_history()
+    buffer.reset()
+    hand_on(line)
+    return True
+
+
+def _keys(talk: Talk, hand_on: Callable[[str], None], chosen: Chosen) -> KeyBindings:
+    """The keys that were chosen; added last, so that they go before what else these keys do."""
+    keys, pressed = KeyBindings(), usable(chosen)
+    empty = Condition(lambda: not get_app().current_buffer.text)
+
+    @keys.add("c-d", filter=empty)
+    @keys.add(Keys.Vt100MouseEvent)
+    def _nothing(event: KeyPressEvent) -> None:
+        """What would end this one prompt, and what looks like a mouse, as ESC [31m does: none was ever asked for."""
 
     @keys.add("c-c")
     @keys.add("<sigint>")
+    @keys.add(*pressed["clear"])
     def _clear(event: KeyPressEvent) -> None:
         event.current_buffer.reset()
-        talk.tell("Ctrl-C clears the line. To leave: /quit or Ctrl-D.")
+        clear, leave = spoken(pressed["clear"]), spoken(pressed["leave"])
+        talk.tell(_("{clear} clears the line. To leave: /quit or {leave}.").format(clear=clear, leave=leave))
 
-    @keys.add(Keys.Vt100MouseEvent)
-    def _no_mouse(event: KeyPressEvent) -> None:
-        """What looks like a mouse, as ESC [31m does, is none: it was never asked for, and could not be read."""
+    @keys.add(*pressed["send"])
+    def _enter(event: KeyPressEvent) -> None:
+        _send(event.current_buffer, hand_on)
 
-    @keys.add("c-d")
+    @keys.add(*pressed["newline"])
+    def _new_line(event: KeyPressEvent) -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add(*pressed["leave"], filter=empty)
     def _end(event: KeyPressEvent) -> None:
-        if event.current_buffer.text:
-            event.current_buffer.delete()
-        else:
-            talk.quit()
+        talk.quit()
 
     @keys.add(Keys.BracketedPaste)
     def _paste(event: KeyPressEvent) -> None:
@@ -135,7 +152,7 @@ class Names(Completer):
             fits = fold(candidate).startswith(fold(word)) and candidate != word
             if fits and harmless(candidate) == candidate:  # else what the line shows would not be what it holds
                 yield Completion(candidate, start_position=-len(word))
-        for text, typed, listed in emoji.completions(before):
+        for text, typed, listed in emoji.completions(before, glyphs=self._talk.chosen.looks.emoji):
             yield Completion(text, start_position=-typed, display=listed)
 
     def _candidates(self, earlier: list[str], word: str) -> list[str]:
@@ -145,7 +162,11 @@ class Names(Completer):
         command = commands.BY_NAME.get(fold(earlier[0])) if len(earlier) == 1 else None
         takes = command.completes if command else "nothing"
         if takes == "command":
-            return [name for name in commands.BY_NAME if name.startswith("/")]
+            return ["keys", *(name for name in commands.BY_NAME if name.startswith("/"))]
+        if takes == "setting":
+            return setting.names(self._talk)
+        if len(earlier) > 1 and earlier[0] == "/set":
+            return setting.values(self._talk, earlier[1])
         if takes in ("room", "target") and word.startswith("#"):
             return [f"{room} " for room in self._talk.chat.rooms]
         if takes in ("nick", "target"):

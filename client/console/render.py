@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
@@ -20,38 +20,37 @@ from messages import EVERYONE, Presence, RoomChange, fold, harmless
 from ..model import ClientEvent, Message
 from . import words
 from .layout import Body, Indented, Line, Narrowed
-from .palette import ORANGE, ORCHID, TEAL, nick_color
+from .looks import Looks, nick_style
 from .shown import calls, conversation
+from .terminal import Terminal
 
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
 
 _HEADINGS = {"high": "IMPORTANT ANNOUNCEMENT", "urgent": "URGENT ANNOUNCEMENT"}
-_BORDERS = {"low": "blue", "normal": "cyan", "high": "bold yellow", "urgent": "bold red"}
+_BORDERS = {"low": "low", "high": "high", "urgent": "urgent"}
 
 
-def terminal(*, force_terminal: bool | None = None) -> Console:
-    """A rich console that takes everything literally; None: find out whether standard output is a terminal."""
-    return Console(
-        markup=False, emoji=False, highlight=False, force_terminal=force_terminal, legacy_windows=False, safe_box=True
-    )
+def terminal(looks: Looks | None = None, *, force_terminal: bool | None = None) -> Terminal:
+    """A console with these looks; `force_terminal` None: find out whether standard output is a terminal."""
+    return Terminal(looks or Looks(), force_terminal=force_terminal)
 
 
 def nick_text(nick: str) -> Text:
     """A nick in its colour: the same nick looks the same everywhere and always."""
-    return Text(harmless(nick), style=f"bold {nick_color(nick)}")
+    return Text(harmless(nick), style=nick_style(nick))
 
 
 def place_text(target: str) -> Text:
     """A conversation as it is written in commands."""
     if target == EVERYONE:
-        return Text("everyone", style=ORANGE)
-    return Text(harmless(target), style=ORCHID if target.startswith("@") else TEAL)
+        return Text("everyone", style="everyone")
+    return Text(harmless(target), style="direct" if target.startswith("@") else "room")
 
 
 def clock(at: datetime, today: date) -> Text:
     """The time, with the day when it is not today."""
-    return Text(at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M"), style="dim")
+    return Text(at.strftime("%H:%M" if at.date() == today else "%Y-%m-%d %H:%M"), style="time")
 
 
 def message(item: Message, me: str, today: date, *, numbered: bool = False, continued: bool = False) -> RenderableType:
@@ -76,17 +75,18 @@ def _sender(item: Message, me: str) -> Text:
     """Who wrote it; marked when somebody else calls me by name."""
     nick = nick_text(item.sender)
     if calls(item, me):
-        nick.stylize("reverse")
+        nick.stylize("mention")
     return nick
 
 
 def announcement(item: Message, me: str, today: date) -> RenderableType:
     """A panel nobody overlooks; its border says how urgent it is."""
-    style = _BORDERS.get(item.priority, "cyan")
+    style = _BORDERS.get(item.priority, "normal")
     title = Text(_HEADINGS.get(item.priority, "ANNOUNCEMENT"))
     if item.title:
         title.append(f": {harmless(item.title)}")
-    title.stylize(f"{style} reverse" if item.priority == "urgent" else f"{style} bold")
+    title.stylize(style)
+    title.stylize("reverse" if item.priority == "urgent" else "bold")
     foot = Text.assemble(nick_text(item.sender), " to ", _audience(item, me), ", ", clock(item.at, today))
     return Narrowed(
         Panel(
@@ -103,37 +103,37 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
 
 
 def _audience(item: Message, me: str) -> Text:
-    return Text("you", style=ORCHID) if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
+    return Text("you", style="direct") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
 
 
 def around(event: ClientEvent, text: str) -> Text:
     """What goes on around the messages, in words which begin with whom it is about."""
     sentence = Text(harmless(text))
     if isinstance(event, Presence | RoomChange):
-        sentence.stylize("bold", 0, len(harmless(event.nick)))
+        sentence.stylize("strong", 0, len(harmless(event.nick)))
     return sentence
 
 
 def quiet(text: Text | str, at: datetime, today: date) -> Line:
     """What goes on around the messages: dim, so that they stand out."""
     body = _sentence(text).copy()
-    body.stylize("dim")
-    return Line(((clock(at, today), 6), (Text("·", style="dim"), 2)), body)
+    body.stylize_before("around")
+    return Line(((clock(at, today), 6), (Text("·", style="around"), 2)), body)
 
 
-def notice(text: Text | str, style: str = "bold") -> Line:
+def notice(text: Text | str, style: str = "strong") -> Line:
     """A sentence from confab itself."""
-    return Line(((Text("●", style="cyan"), 2),), _sentence(text, style))
+    return Line(((Text("●", style="notice"), 2),), _sentence(text, style))
 
 
 def warning(text: Text | str) -> Line:
     """A sentence that asks for attention: something is wrong, though nothing is lost."""
-    return Line(((Text("▲", style="bold yellow"), 2),), _sentence(text))
+    return Line(((Text("▲", style="warning"), 2),), _sentence(text))
 
 
 def refusal(text: Text | str) -> Line:
     """Something did not happen, and why."""
-    return Line(((Text("✗", style="bold red"), 2),), _sentence(text))
+    return Line(((Text("✗", style="refusal"), 2),), _sentence(text))
 
 
 def _sentence(text: Text | str, style: str = "") -> Text:
@@ -145,13 +145,13 @@ def hint(*rows: tuple[str, str]) -> RenderableType:
     """What to type, and what it does."""
     table = Table.grid(padding=(0, 3, 0, 0))
     for typed, does in rows:
-        table.add_row(Text(typed, style="bold"), Text(harmless(does), style="dim"))
+        table.add_row(Text(typed, style="strong"), Text(harmless(does), style="faint"))
     return Indented(table)
 
 
 def unbroken(text: str) -> RenderableType:
     """A text on one line of its own, so that it can be copied whole."""
-    return Text(f"  {harmless(text)}", style="cyan", no_wrap=True, overflow="ignore")
+    return Text(f"  {harmless(text)}", style="code", no_wrap=True, overflow="ignore")
 
 
 def waiting(to: str, body: str) -> Text:
@@ -166,4 +166,4 @@ def turned(target: str) -> Line:
 
 def rule(title: str) -> RenderableType:
     """A line across, where a stretch of history begins or ends."""
-    return Narrowed(Rule(Text(harmless(title), style="dim"), style="dim", align="left"))
+    return Narrowed(Rule(Text(harmless(title), style="faint"), style="faint", align="left"))

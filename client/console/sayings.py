@@ -9,7 +9,7 @@ from messages import EVERYONE, Deed, InviteInfo, Person, RoomInfo, fold
 from ..language import _
 from ..read import local_time
 from . import words
-from .shown import Progress
+from .shown import Progress, Setting
 
 
 def person(one: Person, me: str, today: date) -> str:
@@ -72,6 +72,13 @@ def deed(one: Deed, today: date) -> str:
         "" if one.until is None else _("until {time}").format(time=f"{local_time(one.until):%Y-%m-%d %H:%M}"),
         one.reason,
         _("at {time}").format(time=clock(local_time(one.at), today)),
+    )
+
+
+def setting(one: Setting) -> str:
+    """What a setting is, and what it means."""
+    return _("{name} is {value}: {help}").format(
+        name=one.name, value=words.value(one.value) or _("not set"), help=one.help
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -273,6 +273,27 @@ class Trail(msgspec.Struct, frozen=True):
     today: date
 
 
+class Setting(msgspec.Struct, frozen=True):
+    """A setting."""
+
+    name: str
+    value: Any
+    default: Any  # None: it is not there unless it is set
+    help: str  # what it means, a sentence
+
+
+class SettingList(msgspec.Struct, frozen=True):
+    """What one may set."""
+
+    settings: tuple[Setting, ...]
+
+
+class KeyList(msgspec.Struct, frozen=True):
+    """Which keys do what: how people say them, which setting changes them, what they do."""
+
+    keys: tuple[tuple[str, str, str], ...]
+
+
 def roster(people: Iterable[Person], me: str, today: date) -> Roster:
     """Who is online, in the order of their nicks."""
     return Roster(tuple(sorted(people, key=lambda one: fold(one.nick))), me, today)
@@ -312,4 +333,6 @@ Shown: TypeAlias = (
     | Invitation
     | Invites
     | Trail
+    | SettingList
+    | KeyList
 )

@@ -10,9 +10,10 @@ from rich.text import Text
 from messages import EVERYONE, fold, harmless
 
 from ..read import local_time
+from . import words
 from .layout import Indented
 from .render import clock, nick_text, place_text
-from .shown import Help, Invites, Receipts, RoomList, Roster, Rules, Trail
+from .shown import Help, Invites, KeyList, Receipts, RoomList, Roster, Rules, SettingList, Trail
 from .words import excerpt, progress, until
 
 
@@ -30,14 +31,14 @@ def roster(item: Roster) -> RenderableType:
     for person in item.people:
         nick = nick_text(person.nick)
         if fold(person.nick) == fold(item.me):
-            nick.append(" (you)", style="not bold dim")
-        state = Text(harmless(person.role) if person.role != "guest" else "", style="yellow")
+            nick.append(" (you)", style="faint")
+        state = Text(harmless(person.role) if person.role != "guest" else "", style="role")
         if person.away:
-            state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="dim")
+            state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="faint")
         if person.lost:
-            state.append(f"{', ' if state.plain else ''}connection lost", style="red")
+            state.append(f"{', ' if state.plain else ''}connection lost", style="lost")
         since = clock(local_time(person.since), item.today)
-        table.add_row(nick, since, Text(" ".join(map(harmless, person.rooms)), style="cyan"), state)
+        table.add_row(nick, since, Text(" ".join(map(harmless, person.rooms)), style="room"), state)
     return Indented(table)
 
 
@@ -47,7 +48,7 @@ def room_list(item: RoomList) -> RenderableType:
     for room in item.rooms:
         notes = ["private"] * room.private + ["you are in it"] * room.joined
         table.add_row(
-            place_text(room.name), str(room.people), Text(harmless(room.topic)), Text(", ".join(notes), style="dim")
+            place_text(room.name), str(room.people), Text(harmless(room.topic)), Text(", ".join(notes), style="faint")
         )
     return Indented(table)
 
@@ -56,8 +57,8 @@ def help_table(item: Help) -> RenderableType:
     """Commands: how each is typed, what else it is called, what it does."""
     table = make_table("command", "or", "what it does")
     for usage, others, text in item.rows:
-        also = Text(harmless("  ".join(others)), style="dim")
-        table.add_row(Text(harmless(usage), style="bold"), also, Text(harmless(text)))
+        also = Text(harmless("  ".join(others)), style="faint")
+        table.add_row(Text(harmless(usage), style="strong"), also, Text(harmless(text)))
     return Indented(table)
 
 
@@ -65,7 +66,7 @@ def rules(item: Rules) -> RenderableType:
     """Which rules hold."""
     table = make_table("rule", "here" if item.where == EVERYONE else harmless(item.where))
     for name, value in item.rules:
-        table.add_row(Text(harmless(name), style="bold"), Text(harmless(value) or "—"))
+        table.add_row(Text(harmless(name), style="strong"), Text(harmless(value) or "-"))
     return Indented(table)
 
 
@@ -90,14 +91,31 @@ def trail(item: Trail) -> RenderableType:
     return Indented(table)
 
 
+def setting_list(item: SettingList) -> RenderableType:
+    """What one may set, what it is, and what it means; what is not as it was at first stands out."""
+    table = make_table("setting", "is", "what it means")
+    for one in item.settings:
+        value = Text(harmless(words.value(one.value), lines=True), style="" if one.value == one.default else "strong")
+        table.add_row(Text(harmless(one.name), style="strong"), value, Text(harmless(one.help)))
+    return Indented(table)
+
+
+def key_list(item: KeyList) -> RenderableType:
+    """Which keys do what."""
+    table = make_table("key", "setting", "what it does")
+    for keys, name, text in item.keys:
+        table.add_row(Text(harmless(keys), style="strong"), Text(harmless(name), style="faint"), Text(harmless(text)))
+    return Indented(table)
+
+
 def make_table(*columns: str) -> Table:
     """An empty table in the console's looks."""
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
-        header_style="dim",
-        border_style="dim",
+        header_style="faint",
+        border_style="faint",
         padding=(0, 2, 0, 0),
     )
     for column in columns:

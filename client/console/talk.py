@@ -39,6 +39,7 @@ from ..read import RESTORED, gap_text
 from ..receipt import Receipt
 from . import rulings, words
 from .answers import Answers
+from .chosen import Chosen
 from .flow import Flow
 from .shown import (
     Absence,
@@ -83,11 +84,13 @@ class Talk:
         show: Callable[..., None],
         post: Callable[[Callable[[], None]], None],
         leave: Callable[[], None],
+        chosen: Chosen | None = None,
     ) -> None:
         self.chat = chat
         self._show: Callable[..., None] = show
         self.post = post  # run this soon on the console's thread
         self._leave = leave
+        self.chosen = chosen or Chosen()
         self.current = GENERAL  # the conversation to which plain text goes
         self.wants_nick = False  # the broker refused ours: the next line is another
         self.away = False  # there is no broker, and the person has been told
@@ -218,7 +221,9 @@ class Talk:
 
     @property
     def progress(self) -> str:
-        """How far my last direct message or announcement has come, for the input line's right end."""
+        """For the input line's right end: what is not accepted yet, else how far my last tracked message has come."""
+        if waiting := len(self.answers.unanswered()):
+            return f"{words.MARKS['queued']} {words.messages(waiting)}"
         last = self.status.progress
         return words.progress(last, short=True) if last and not self.over else ""
 
@@ -256,7 +261,7 @@ class Talk:
             case happenings.Connecting(attempt=attempt, why=why) if self._is_news(attempt, why):
                 self.away, self._last_why = True, why
                 start = "Still no broker" if self.ever_connected else "No broker yet"
-                self._tell(item, f"{start}: {_clause(why)}. Trying again by itself; Ctrl-D leaves.")
+                self._tell(item, f"{start}: {_clause(why)}. Trying again by itself; /quit leaves.")
             case happenings.Disconnected(why=why):
                 self.away, self._last_why = True, why
                 self._tell(item, f"The broker is away: {_clause(why)}. What you type is kept until it is back.")

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.cells import cell_len
 
 from messages import EVERYONE, Presence, RoomChange, harmless
 
 from ..language import _, plural
+from ..preferences import write
 from ..read import local_time
+from ..receipt import State
 from ..spans import span_text
 from .shown import Greeting, Invitation, Progress, Stretch, Topic, Unsent
 
 NAMED = 8  # people named in one line; the others are counted
+
+MARKS: dict[State, str] = {"queued": "◌", "accepted": "✓", "delivered": "✓✓", "read": "◉", "refused": "✗"}
 
 NOTHING_SENT = "You have sent no direct message and no announcement yet; of others nothing is told."
 SHARING = {
@@ -71,14 +76,13 @@ def room_change(item: RoomChange) -> str:
 
 
 def progress(item: Progress, *, short: bool = False) -> str:
-    """How far a direct message or an announcement of mine has come."""
+    """How far a direct message or an announcement of mine has come; `short` with its mark and whom it is for."""
     to = harmless(item.to)
-    if to.startswith("@"):
-        return f"{to}: {item.state}" if short else item.state
-    if not item.delivered:
-        return f"announcement: {item.state}" if short else item.state
+    whom = f"{MARKS[item.state]} {to if to.startswith('@') else 'announcement'}: " if short else ""
+    if to.startswith("@") or not item.delivered:
+        return f"{whom}{item.state}"
     if short:
-        return f"announcement: delivered to {len(item.delivered)}, read by {len(item.read)}"
+        return f"{whom}delivered to {len(item.delivered)}, read by {len(item.read)}"
     others = [nick for nick in item.delivered if nick not in item.read]
     told = [f"read by {_names(item.read)}"] * bool(item.read) + [f"delivered to {_names(others)}"] * bool(others)
     return ", ".join(told)
@@ -148,6 +152,11 @@ def unsent(item: Unsent) -> str:
 def refusal(text: str, line: str) -> str:
     """Why something did not happen, and the line given back."""
     return f"{text} Not sent: {excerpt(line)}" if line else text
+
+
+def value(what: Any) -> str:
+    """The value of a setting, as it is written in the file; empty when there is none."""
+    return "" if what is None else write(what).strip()
 
 
 def topic(item: Topic) -> str:

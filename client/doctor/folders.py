@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from messages import Home
 
-from .. import settings
+from ..console.chosen import Chosen
 from ..errors import NotConfigured
 from ..language import _, plural
 from ..profile import read_keys
@@ -44,7 +44,7 @@ def check_home(home: Home) -> Iterator[Finding]:
     yield _room(home.path)
     yield from _private(home)
     yield _clock(home)
-    yield _settings(home)
+    yield from _settings(home)
     yield from _profiles(home)
     yield from _data(home)
 
@@ -110,13 +110,11 @@ def _clock(home: Home) -> Finding:
     return Finding("warning", _("clock"), text, _("The clock was, or is, wrong: have it set by the network."))
 
 
-def _settings(home: Home) -> Finding:
-    try:
-        settings.load(home.settings)
-    except NotConfigured as error:
-        return Finding("problem", _("settings"), str(error))
-    text = str(home.settings) if home.settings.exists() else _("all as they come")
-    return Finding("ok", _("settings"), text)
+def _settings(home: Home) -> Iterator[Finding]:
+    check, wrong = _("settings"), Chosen(home.settings).complaints
+    yield from (Finding("problem", check, text, _("Mend or remove that line.")) for text in wrong)
+    if not wrong:
+        yield Finding("ok", check, str(home.settings) if home.settings.exists() else _("all as they come"))
 
 
 def _profiles(home: Home) -> Iterator[Finding]:

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from messages import harmless
 
-from ..console import palette, render
+from ..console import render
+from ..console.looks import looks
+from ..console.terminal import Terminal
 from ..language import _, plural
 from ..oneshot import Out
+from ..settings import Settings
 from .finding import Finding
 
 _MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 _ASCII = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
-_COLORS = {"ok": palette.GREEN, "warning": palette.ORANGE, "problem": palette.ROSE}
+_ROLES = {"ok": "string", "warning": "warning", "problem": "refusal"}
 _NAMES = 12  # columns for what was looked at
 
 
 def tell(findings: Iterable[Finding], out: Out) -> list[Finding]:
     """Print every finding, and how many were no good; returns them."""
-    console = render.terminal()
+    console = render.terminal(looks(Settings()))
     told = []
     for each in findings:
         told.append(each)
@@ -39,17 +41,17 @@ def tell(findings: Iterable[Finding], out: Out) -> list[Finding]:
     return told
 
 
-def _row(each: Finding, console: Console) -> Table:
+def _row(each: Finding, console: Terminal) -> Table:
     """A finding at a terminal; what does not fit into the line goes on below where it began."""
-    marks = _MARKS if console.encoding.startswith("utf") else _ASCII
+    marks = _ASCII if console.looks.ascii else _MARKS
     row = Table.grid(padding=(0, 1, 0, 0))
     row.add_column(min_width=max(map(len, marks.values())))
     row.add_column(min_width=_NAMES)
     row.add_column(overflow="fold")
     text = Text(harmless(each.text))
     if each.advice:
-        text.append(f" {harmless(each.advice)}", "bold")
-    row.add_row(Text(marks[each.level], f"bold {_COLORS[each.level]}"), Text(each.check), text)
+        text.append(f" {harmless(each.advice)}", "strong")
+    row.add_row(Text(marks[each.level], _ROLES[each.level]), Text(each.check), text)
     return row
 
 
