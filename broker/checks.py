@@ -93,18 +93,23 @@ def unrestricted(core: Core, to: int) -> bool:
 
 def may_say(core: Core, peer: Peer, number: int, to: int, *, announce: bool) -> bool:
     """Whether somebody may say something to a target; refuses otherwise."""
-    who = actor(core, peer)
     if muted(core, peer, number):
         return False
+    text = obstacle(core, actor(core, peer), to, announce=announce)
+    if text:
+        core.refuse(peer, number, Code.NOT_ALLOWED, text)
+    return not text
+
+
+def obstacle(core: Core, who: Actor, to: int, *, announce: bool) -> str:
+    """What the rules have against somebody's saying something to a target, a sentence; empty: nothing."""
     room = core.state.rooms.get(to)
     if room is not None and room.closed:
-        core.refuse(peer, number, Code.NOT_ALLOWED, f"{room.name} is closed{_because(room)}.")
-        return False
+        return f"{room.name} is closed{_because(room)}."
     for least, what in _needed(core, who, room, to, announce=announce):
         if who.rank < rank(least):
-            core.refuse(peer, number, Code.NOT_ALLOWED, f"Only who is {_article(least)} or more may {what}.")
-            return False
-    return True
+            return f"Only who is {_article(least)} or more may {what}."
+    return ""
 
 
 def _needed(core: Core, who: Actor, room: Room | None, to: int, *, announce: bool) -> list[tuple[str, str]]:

@@ -67,6 +67,7 @@ class Core:
         self.newcomers = limits.Buckets()
         self.choosing: dict[Peer, str] = {}  # were refused a nick and may take their time; the address of each
         self.buckets = limits.Buckets()
+        self.typing = limits.Buckets()
         self.rate = 0.0  # commands a second that one account may say; 0: as many as it can
         self.notes: list[Note] = []  # what happened, for the broker's own log
         if log.damage:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from messages import Announcement, AnyEvent, Gap, Message, Pong
+from messages import Announcement, AnyEvent, Gap, Message, Pong, Typist
 
 from .entries import EVERYONE_ID, Announced, AnyEntry, Lost, Posted, Said
 from .log import Damaged, Log, LogError, Segment
@@ -99,7 +99,7 @@ def rewind(session: Session, untaken: Iterable[AnyEvent], head: int) -> list[Any
                 session.cursor = min(session.cursor, event.seq - 1)
             case Gap():
                 session.cursor = min(session.cursor, event.after)
-            case Pong():  # it has not caught up after all
+            case Pong() | Typist():  # it has not caught up after all; and who is writing now is no news later
                 pass
             case _:
                 rest.append(event)

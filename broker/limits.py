@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from messages import BATCH_COMMANDS, AnyCommand, Bye, Code, Feed, Malformed, Mark, Ping, Rejected
+from messages import BATCH_COMMANDS, AnyCommand, Bye, Code, Feed, Malformed, Mark, Ping, Rejected, Typing
 
 from .checks import number_of
 
@@ -48,7 +48,7 @@ SWELL_BYTES = 8 * 1024 * 1024  # the broker has grown by, before it looks whose 
 SWELL_CPU_SECONDS = 0.01  # of work between two looks at its memory: 3 MB come meanwhile, 10 MB where all is plain
 
 _FORGET = 10_000  # buckets; beyond so many those that are full again are forgotten
-_UNLIMITED = (Ping, Mark, Feed, Bye)  # carry no number to refuse, and are cheap
+_UNLIMITED = (Ping, Mark, Feed, Bye, Typing)  # carry no number to refuse, and are cheap
 
 
 def site(address: str) -> str:

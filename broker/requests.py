@@ -54,6 +54,7 @@ from messages import (
     Search,
     Track,
     Transfer,
+    Typing,
     Unban,
     Uninvite,
     Unmute,
@@ -63,7 +64,7 @@ from messages import (
     rank,
 )
 
-from . import feeding, greeting, leaving, moderation, questions, rulings
+from . import feeding, greeting, leaving, moderation, questions, rulings, typing
 from .checks import actor, find_target, may_enter, may_say, muted, number_of, short_enough, unrestricted
 from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
 from .limits import ROOMS, ROOMS_OWNED, ROOMS_PER_ACCOUNT
@@ -98,6 +99,9 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             if session is not None:
                 sent = _sent(core, session)
                 core.receipts.mark(session, min(command.taken, sent), min(command.read, sent))
+        case Typing():
+            if session is not None:
+                typing.told(core, peer, session, command, now)
         case Bye():
             leaving.bye(core, peer, now)
         case _ if session is None and peer.reader is not None:

@@ -49,6 +49,7 @@ from .commands import (
     Search,
     Track,
     Transfer,
+    Typing,
     Unban,
     Uninvite,
     Unmute,
@@ -90,6 +91,7 @@ from .events import (
     Ruled,
     RuleList,
     Storing,
+    Typist,
     Welcome,
 )
 from .fingerprint import fingerprint_hash, key_fingerprint, spell_fingerprint
@@ -117,6 +119,7 @@ from .limits import (
     TOPIC_BYTES,
     TRACK_SEQS,
     TRACKED,
+    TYPING_SECONDS,
 )
 from .names import EVERYONE, GENERAL, check_nick, check_room, check_target, check_topic, fold, skeletons
 from .roles import ROLES, Role, rank
@@ -224,8 +227,11 @@ __all__ = [
     "TOPIC_BYTES",
     "TRACKED",
     "TRACK_SEQS",
+    "TYPING_SECONDS",
     "Track",
     "Transfer",
+    "Typing",
+    "Typist",
     "Unban",
     "Uninvite",
     "Unmute",

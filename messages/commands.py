@@ -149,6 +149,13 @@ class Track(Command, tag="track"):
     seqs: Annotated[list[Sequence], msgspec.Meta(min_length=1, max_length=TRACK_SEQS)]
 
 
+class Typing(Command, tag="typing"):
+    """Say that I am writing something for a person or a room, or that I am no more."""
+
+    to: str
+    on: bool = True
+
+
 class Bye(Command, tag="bye"):
     """End this session; a guest's nick is free at once."""
 
@@ -322,6 +329,7 @@ AnyCommand: TypeAlias = (
     | Ping
     | Mark
     | Track
+    | Typing
     | Bye
     | Register
     | Unregister

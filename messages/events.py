@@ -238,6 +238,14 @@ class RoomChange(Event, tag="room_change"):
     joined: bool
 
 
+class Typist(Event, tag="typing"):
+    """A person is writing something for me, or for a room of mine, or is no more; forgotten after TYPING_SECONDS."""
+
+    nick: str
+    to: str  # '@' and my nick, or '#room'
+    on: bool = True
+
+
 class Ruled(Event, tag="ruled"):
     """A rule of the broker, or of a room of mine, has another value."""
 
@@ -314,6 +322,7 @@ AnyEvent: TypeAlias = (
     | Progress
     | Presence
     | RoomChange
+    | Typist
     | Ruled
     | Moderated
     | Deleted

@@ -24,5 +24,6 @@ RETRY_WINDOW = 10_000  # commands a device may have unanswered; older numbers ar
 
 PING_SECONDS = 10.0  # a heartbeat: a client that said or heard nothing for this long asks for a sign of life
 SILENCE_SECONDS = 20.0  # who heard nothing for two heartbeats gives the connection up, on either side
+TYPING_SECONDS = 6.0  # who is writing says so again within this long, or is taken to have stopped
 LEASE_SECONDS = 30.0  # a session whose connection broke keeps its nick for this long: some attempts to come back
 HELLO_SECONDS = 20.0  # a connection that has not said Hello by then is closed; its handshake may have had to queue
