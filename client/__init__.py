@@ -32,6 +32,7 @@ from .errors import (
 from .model import (
     CaughtUp,
     ClientEvent,
+    Composing,
     Connected,
     Connecting,
     Disconnected,
@@ -57,6 +58,7 @@ __all__ = [
     "ClientError",
     "ClientEvent",
     "Closed",
+    "Composing",
     "Connected",
     "Connecting",
     "Deed",

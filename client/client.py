@@ -110,6 +110,11 @@ class Client(Moderation):
         return self._connection.session.state is State.UP
 
     @property
+    def round_trip(self) -> float | None:
+        """Seconds the broker took to answer last, a ping or a text; None while there is no connection, or no answer."""
+        return self._connection.session.pulse.round_trip if self.connected else None
+
+    @property
     def role(self) -> str:
         """Our role as the broker last told it: guest, member, announcer, moderator, admin or owner."""
         return self._connection.session.me.role
@@ -234,6 +239,14 @@ class Client(Moderation):
         With `ahead` a message does not count as read when the next one is asked for, but when mark_read says so.
         """
         return self._each(Inbox.take_ahead if ahead else Inbox.take, timeout)
+
+    def writes(self, target: str) -> None:
+        """The person is writing something for a person or a room, which may be told there; empty: no more.
+
+        To be called whenever the line changes: it is told every few seconds at most, and not at all to everyone, or
+        while there is no connection. Sending it ends it.
+        """
+        self._connection.writes(target if target.startswith(("@", "#")) else "")
 
     def mark_read(self, message: Message) -> None:
         """Everything up to this message was shown to the person; their senders may be told, see read_receipts."""

@@ -30,6 +30,7 @@ from .outbox import Kept
 from .profile import Profile
 from .receipt import Awaited, Numbered, People, Receipt
 from .session import Session, State
+from .tracking import shortfall
 
 T = TypeVar("T")
 
@@ -51,16 +52,6 @@ def backoff() -> Iterator[float]:
         pause *= 2
     while True:
         yield random.uniform(*_LAST_RETRY)
-
-
-def _shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: ClientError | None) -> str:
-    """What to say when too few people have an accepted message in time, or nobody will tell."""
-    accepted = f"It is accepted as number {seq}" if seq else "It is accepted"
-    if problem is not None:
-        return f"{accepted}, but who has it cannot be told: {problem}"
-    how = "read by" if state == "read" else "delivered to"
-    found = f"only {len(people)} of {by} in time: {', '.join(people)}" if people else "nobody in time"
-    return f"{accepted}, but {how} {found}."
 
 
 class Connection:
@@ -172,7 +163,7 @@ class Connection:
             if len(people()) >= by:
                 return receipt.seq
             problem = receipt.untracked or self.session.failure
-        raise NotReached(_shortfall(receipt.seq, state, by, sorted(people().values()), problem)) from problem
+        raise NotReached(shortfall(receipt.seq, state, by, sorted(people().values()), problem)) from problem
 
     def track(self, receipt: Receipt) -> None:
         """Ask who has a message, as soon as it is accepted."""
@@ -185,6 +176,12 @@ class Connection:
         with self._lock:
             self.session.mark_read(message)
             self._wake()
+
+    def writes(self, where: str) -> None:
+        """The person writes something for a target; empty: nothing any more."""
+        with self._lock:
+            if self.session.writes(where, monotonic()):
+                self._wake()
 
     @property
     def tells_read(self) -> bool:

@@ -90,6 +90,14 @@ class Reached(msgspec.Struct, frozen=True):
     read_by: Mapping[int, str]  # and those of them to whom it was shown
 
 
+class Composing(msgspec.Struct, frozen=True):
+    """Somebody is writing something, or no more. That it is over is always told, at the latest some seconds later."""
+
+    nick: str
+    where: str  # '#room'; '@nick', the same, when it is for us
+    on: bool = True
+
+
 class NotKept(msgspec.Struct, frozen=True):
     """What is said with keep=True is in memory only, from now on or since the start; or a leftover was put aside."""
 
@@ -156,6 +164,7 @@ ClientEvent: TypeAlias = (
     Connecting
     | Connected
     | CaughtUp
+    | Composing
     | NotKept
     | NotRemembered
     | Reached

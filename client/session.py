@@ -19,7 +19,6 @@ from math import inf
 
 from messages import (
     DISMISSING,
-    PING_SECONDS,
     PROTOCOL,
     SILENCE_SECONDS,
     Accepted,
@@ -54,14 +53,17 @@ from messages import (
     Ruled,
     RuleList,
     Storing,
+    Typist,
     Welcome,
 )
 
 from . import errors, model
+from .composing import Others, Pen
 from .deliveries import Deliveries
 from .inbox import Inbox
 from .model import Connected
 from .outbox import Kept, Outbox
+from .pulse import Pulse
 from .receipt import Desk, Numbered, Receipt
 from .standing import Standing
 from .tracking import Tracking
@@ -117,7 +119,10 @@ class Session:
         self._asked = ""  # the nick of the Hello on its way
         self._deliveries = Deliveries(self.inbox, wanted=receive, kept=kept, tells_read=tells_read)
         self._ready: list[AnyCommand] = []  # goes out next
-        self._heard = self._said = self._pinged = self._marked = 0.0
+        self.pulse = Pulse()
+        self._pen = Pen()
+        self._others = Others(self.inbox)
+        self._marked = 0.0
         self._closing = inf  # when to stop waiting for answers
 
     # --- what the user does -------------------------------------------------------------------------------------------
@@ -130,6 +135,8 @@ class Session:
             raise errors.Closed("This client is being closed.")
         receipt = Receipt(command, self._desk, size)
         self.outbox.add(receipt)
+        if isinstance(command, Post):
+            self._pen.sent(command.to)
         return receipt
 
     def retry_as(self, nick: str) -> None:
@@ -155,6 +162,12 @@ class Session:
         """Everything up to this message was shown to the person."""
         self._deliveries.shown(message, self.me.nick)
 
+    def writes(self, where: str, now: float) -> bool:
+        """The person writes something for a target, or nothing any more (''); whether there is something to tell."""
+        commands = self._pen.writes(where, now) if self.state is State.UP else []
+        self._ready += commands
+        return bool(commands)
+
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""
         self._closing = min(self._closing, deadline)
@@ -174,7 +187,7 @@ class Session:
 
     def connected(self, now: float) -> None:
         """A fresh connection is up: greet."""
-        self._heard = now
+        self.pulse.began(now)
         self.stale = ""
         self._hello()
 
@@ -189,6 +202,7 @@ class Session:
         if why != str(self.turned_away):  # it is gone by now
             self.turned_away = None
         self._ready.clear()
+        self._others.end()
         self.outbox.give_up_unrepeatable()
         self._attempt += 1
         self.inbox.put_event(model.Connecting(self._attempt, why, retry_in))
@@ -201,13 +215,16 @@ class Session:
         """Do what is due and return when to come again, at the latest."""
         if self._closing < inf and self._may_end(now):
             self._end()
-        if self.state is State.UP:
-            return min(self._keep_alive(now), self._mark(now), self.outbox.again_at, self._closing)
-        if self.state in (State.GREETING, State.REFUSED):
-            if now >= self._heard + SILENCE_SECONDS:
-                self.stale = SILENT
-            return min(self._heard + SILENCE_SECONDS, self._closing)
-        return self._closing
+        if self.state in (State.OFFLINE, State.OVER):
+            return self._closing
+        if self.pulse.silent(now):
+            self.stale = SILENT
+        if self.state is not State.UP:
+            return min(self.pulse.silent_at, self._closing)
+        if self.pulse.due(now):
+            self._ready += self._deliveries.ping()
+        writers = self._others.tick(now)
+        return min(self.pulse.again_at, self._mark(now), writers, self.outbox.again_at, self._closing)
 
     def outgoing(self, now: float) -> list[AnyCommand]:
         """Take what is to be sent now, in order."""
@@ -218,7 +235,7 @@ class Session:
             self._ready += self.outbox.launch(now)
         ready, self._ready = self._ready, []
         if ready:
-            self._said = now
+            self.pulse.said(ready, now)
         return ready
 
     @property
@@ -228,15 +245,17 @@ class Session:
 
     def received(self, events: Iterable[AnyEvent], now: float) -> None:
         """Take one batch of the broker's."""
-        self._heard = now
+        self.pulse.heard = now
         for event in events:
             if self.state is State.OVER:
                 return
             match event:
                 case Message() | Announcement():
                     if self.state is State.UP:
+                        self._others.said(event, self.me.nick)
                         self._ready += self._deliveries.take(event, self.me.nick)
                 case Accepted():
+                    self.pulse.answered(event, now)
                     self._accepted(event)
                 case Rejected():
                     self._rejected(event, now)
@@ -250,7 +269,10 @@ class Session:
                 case Gap():
                     self._deliveries.gap(event)
                 case Pong():
+                    self.pulse.answered(event, now)
                     self._deliveries.pong(event)
+                case Typist():
+                    self._others.told(event, self.me.nick, now)
                 case Presence() | RoomChange() | Moderated():
                     self.me.heard(event)
                     self.inbox.put_event(event)
@@ -306,7 +328,7 @@ class Session:
                 self.inbox.put_event(model.Slowed(event.again))
         elif event.code == Code.HELLO_FIRST:
             self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
-        elif not (event.code == Code.NOT_READ and self.outbox.unknown(event.number, event.text, self._heard)):
+        elif not (event.code == Code.NOT_READ and self.outbox.unknown(event.number, event.text, self.pulse.heard)):
             self.outbox.answered(event.number, errors.Rejected(event.code, event.text))
 
     def _greeting_refused(self, event: Rejected) -> None:
@@ -351,19 +373,7 @@ class Session:
         self.outbox.stop_keeping()
         self.inbox.put_event(model.NotKept(why))
 
-    # --- signs of life ------------------------------------------------------------------------------------------------
-
-    def _keep_alive(self, now: float) -> float:
-        """Ping when either side was quiet: the broker wants to hear from us as we do from it."""
-        silent_at = self._heard + SILENCE_SECONDS
-        if now >= silent_at:
-            self.stale = SILENT
-        ping_at = max(min(self._heard, self._said), self._pinged) + PING_SECONDS
-        if now >= ping_at:
-            self._ready += self._deliveries.ping()
-            self._pinged = now
-            ping_at = now + PING_SECONDS
-        return min(ping_at, silent_at)
+    # --- how far we have come, and the end ----------------------------------------------------------------------------
 
     def _mark(self, now: float) -> float:
         """Say how far we have come, soon after something came whose sender may want to know."""
@@ -375,8 +385,6 @@ class Session:
         self._ready += self._deliveries.mark()
         self._marked = now
         return inf
-
-    # --- the end ------------------------------------------------------------------------------------------------------
 
     def _may_end(self, now: float) -> bool:
         return (

@@ -12,7 +12,7 @@ from .errors import ClientError
 from .inbox import Inbox
 from .model import Reached
 from .read import RESTORED
-from .receipt import Desk, Numbered, Receipt
+from .receipt import Awaited, Desk, Numbered, Receipt
 
 PLACE_UNKNOWN = "The broker does not know any more as which number."
 
@@ -96,3 +96,13 @@ class Tracking:
 def trackable(command: Numbered) -> bool:
     """Whether a message has readers that can be named."""
     return isinstance(command, Announce) or (isinstance(command, Post) and command.to.startswith("@"))
+
+
+def shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: ClientError | None) -> str:
+    """What to say when too few people have an accepted message in time, or nobody will tell."""
+    accepted = f"It is accepted as number {seq}" if seq else "It is accepted"
+    if problem is not None:
+        return f"{accepted}, but who has it cannot be told: {problem}"
+    how = "read by" if state == "read" else "delivered to"
+    found = f"only {len(people)} of {by} in time: {', '.join(people)}" if people else "nobody in time"
+    return f"{accepted}, but {how} {found}."

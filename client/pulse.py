@@ -1,0 +1,74 @@
+"""Signs of life on one connection: when to ask for one, when to give it up, and how long an answer takes. Pure data.
+
+How long an answer takes is seen from what is said anyway: a ping, or a text that the broker accepts. One question at a
+time is timed. So the figure costs no traffic, and is never older than the time between two pings while all goes well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from messages import PING_SECONDS, SILENCE_SECONDS, Accepted, AnyCommand, Ping, Pong, Post
+
+
+class Pulse:
+    """What was heard and said last, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.heard = 0.0
+        self.round_trip: float | None = None  # seconds from the last timed question to its answer; None: none came yet
+        self._said = self._pinged = 0.0
+        self._asked = 0.0  # when the question that is being timed was sent
+        self._number = self._token = 0  # its number, if it is a text, or its token, if it is a ping
+
+    def began(self, now: float) -> None:
+        """A fresh connection is up."""
+        self.heard = now
+        self.round_trip = None
+        self._number = self._token = 0
+
+    def said(self, commands: Iterable[AnyCommand], now: float) -> None:
+        """These are sent now."""
+        self._said = now
+        if self._number or self._token:
+            return
+        for command in commands:
+            if isinstance(command, Post | Ping):
+                self._asked = now
+                self._number, self._token = (command.number, 0) if isinstance(command, Post) else (0, command.token)
+                return
+
+    def answered(self, event: Accepted | Pong, now: float) -> None:
+        """This came; it may be the answer that is waited for."""
+        if isinstance(event, Pong):
+            found = 0 < self._token <= event.token
+        else:
+            found = event.number <= self._number < event.number + event.count
+        if found:
+            self.round_trip = now - self._asked
+            self._number = self._token = 0
+
+    def silent(self, now: float) -> bool:
+        """Whether nothing was heard for so long that the connection is of no more use."""
+        return now >= self.silent_at
+
+    def due(self, now: float) -> bool:
+        """Whether to ping now: either side was quiet, and the broker wants to hear from us as we do from it."""
+        due = now >= self._ping_at
+        if due:
+            self._pinged = now
+        return due
+
+    @property
+    def again_at(self) -> float:
+        """When to look again."""
+        return min(self._ping_at, self.silent_at)
+
+    @property
+    def silent_at(self) -> float:
+        """When `silent` becomes true unless something comes."""
+        return self.heard + SILENCE_SECONDS
+
+    @property
+    def _ping_at(self) -> float:
+        return max(min(self.heard, self._said), self._pinged) + PING_SECONDS
