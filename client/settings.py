@@ -21,6 +21,8 @@ from .errors import NotConfigured
 from .language import _
 
 When: TypeAlias = Literal["auto", "always", "never"]
+Alarm: TypeAlias = Literal["bell", "osc9", "osc777", "none"]
+Level: TypeAlias = Literal["all", "mentions", "mute"]
 Key: TypeAlias = tuple[str, ...]  # where a setting stands: its names, from the outermost on
 Complain: TypeAlias = Callable[[Key, str], None]
 
@@ -48,6 +50,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         When, Meta(description="marks and boxes in ASCII alone; auto: where the locale's encoding is not UTF-8")
     ] = "auto"
     emoji: Annotated[bool, Meta(description="emoji as such; false: by their names, as in :tada:")] = True
+    notify: Annotated[
+        Alarm,
+        Meta(description="how it rings: the bell, or on the desktop by OSC 9 or 777, as your terminal has it"),
+    ] = "bell"
+    conversations: Annotated[
+        dict[str, Level],
+        Meta(description="what rings, by conversation, as in '#ops' = 'mute'; others: @nick all, the rest mentions"),
+    ] = {}
+    typing: Annotated[bool, Meta(description="tells others that you are writing, in rooms and to one person")] = True
     keys: Annotated[Keys, Meta(description="keys by what they do, as in newline = 'c-j'; 'escape x' is Alt-X")] = Keys()
     themes: Annotated[
         dict[str, dict[str, str]],

@@ -1,0 +1,117 @@
+"""The status line: one row below the line being typed, cut to the width there is. Pure: says what stands there.
+
+From left to right: the conversation, what is unread elsewhere, who is writing; at the right end whether one is not to
+be disturbed, and the connection. Where there is no room for all, what stands further left stays. Above it, a row for
+each thing that stays until it is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, inf
+
+from rich.cells import cell_len, set_cell_size
+
+from messages import harmless
+
+from ..language import _, plural
+from ..model import Composing, Message
+from . import words
+from .attention import Unread
+
+Part = tuple[str, str]  # a style class of the prompt's, and a text
+
+GAP = "  "
+LEAST_WRITING = 12  # columns: less does not tell who is writing
+
+
+def line(
+    width: int,
+    *,
+    current: str,
+    unread: Sequence[Unread] = (),
+    writers: Sequence[Composing] = (),
+    online: bool = True,
+    round_trip: float | None = None,  # seconds
+    quiet: float = 0.0,  # seconds for which one is not to be disturbed yet; inf: until it is ended
+) -> list[Part]:
+    """The row, exactly `width` columns wide."""
+    right = _right(online, round_trip, quiet)
+    left: list[Part] = [("class:status.place", words.place(current))]
+    room = width - cell_len(right) - 1
+    for index, one in enumerate(unread):
+        part = ("class:status.mention" if one.mentions else "class:status.unread", GAP + _unread(one))
+        more = f"{GAP}+{len(unread) - index}"
+        rest = len(unread) - index - 1
+        if _cells(left) + cell_len(part[1]) + (len(GAP) + 1 + len(str(rest)) if rest else 0) > room:
+            left.append(("class:status.unread", more))
+            break
+        left.append(part)
+    writing = GAP + _writing(writers) if writers else ""
+    if writing and room - _cells(left) >= min(cell_len(writing), LEAST_WRITING):
+        left.append(("class:status", writing))
+    return _fit(left, right, width)
+
+
+def banner(width: int, urgent: Sequence[Message]) -> list[Part]:
+    """The row for urgent announcements: the newest that is not acknowledged, and how many more there are."""
+    item = urgent[-1]
+    more = f" +{len(urgent) - 1}" if len(urgent) > 1 else ""
+    head = harmless(f"{item.sender}: {item.title}" if item.title else item.sender)
+    end = f"{more}  /ack "
+    text = _cut(f" ▲ {head}: {harmless(item.body)}", max(width - cell_len(end), 0))
+    return [("class:status.urgent", set_cell_size(text, max(width - cell_len(end), 0)) + end)]
+
+
+def quiet_text(seconds: float) -> str:
+    """For how long one is not to be disturbed, in a few characters."""
+    if seconds == inf:
+        return _("dnd")
+    minutes = ceil(seconds / 60)
+    left = f"{minutes} min" if minutes < 120 else f"{ceil(minutes / 60)} h"
+    return _("dnd {left}").format(left=left)
+
+
+def _right(online: bool, round_trip: float | None, quiet: float) -> str:
+    told = [quiet_text(quiet)] if quiet > 0 else []
+    if not online:
+        told.append(_("connecting…"))
+    elif round_trip is not None:
+        told.append(f"{max(1, round(round_trip * 1000)):,} ms")
+    return GAP.join(told)
+
+
+def _unread(one: Unread) -> str:
+    return f"{words.place(one.where)} {one.count:,}{'!' if one.mentions else ''}"
+
+
+def _writing(writers: Sequence[Composing]) -> str:
+    nicks = list(dict.fromkeys(harmless(one.nick) for one in writers))
+    if len(nicks) == 1:
+        return _("{nick} is writing…").format(nick=nicks[0])
+    if len(nicks) == 2:
+        return _("{one} and {other} are writing…").format(one=nicks[0], other=nicks[1])
+    return plural("{count} person is writing…", "{count} people are writing…", len(nicks)).format(count=len(nicks))
+
+
+def _fit(left: list[Part], right: str, width: int) -> list[Part]:
+    """The left parts as far as there is room, and the right end at the right."""
+    right = _cut(right, width)
+    room = max(width - cell_len(right) - (1 if right else 0), 0)
+    fitted: list[Part] = []
+    for style, text in left:
+        text = _cut(text, room)
+        room -= cell_len(text)
+        fitted.append((style, text))
+    return [*fitted, ("class:status", " " * (width - _cells(fitted) - cell_len(right)) + right)]
+
+
+def _cells(parts: Sequence[Part]) -> int:
+    return sum(cell_len(text) for _style, text in parts)
+
+
+def _cut(text: str, cells: int) -> str:
+    """At most so many columns of a text; an ellipsis says that it goes on."""
+    if cell_len(text) <= cells:
+        return text
+    return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 1 else " " * max(cells, 0)
