@@ -55,6 +55,7 @@ T = TypeVar("T", bound=Event)
 U = TypeVar("U")
 
 _CLOSE_SECONDS = 2.0  # for what is unanswered when a client is closed
+_FURTHER = (50, HISTORY_PAGE, 10 * HISTORY_PAGE)  # sequences behind a message, in which what came after it is sought
 _SHORT_PAGES = 5  # after so many that were short it is not asked on by itself
 
 
@@ -207,6 +208,24 @@ class Client(Moderation):
         until = milliseconds(before) if isinstance(before, datetime) else None
         end = None if isinstance(before, datetime) else before
         return self._read_back(lambda count, seq: History(1, target, count, seq, start, until), limit, end, timeout)
+
+    def around(self, target: str, seq: int, *, context: int = 5, timeout: float | None = 5.0) -> Page:
+        """The message `seq` of a conversation, with up to so many before it and after it.
+
+        What came after is looked for further and further on, and not found when it came much later.
+        """
+        page = Page([], None)
+        for further in _FURTHER:
+            found = self.history(target, limit=HISTORY_PAGE, before=seq + further, timeout=timeout)
+            if not found.messages or found.messages[0].seq > seq:
+                break
+            page = found
+            if page.messages[-1].seq > seq:
+                break
+        earlier = [message for message in page.messages if message.seq <= seq]
+        later = [message for message in page.messages if message.seq > seq]
+        shown = earlier[-context - 1 :]
+        return Page(shown + later[:context], page.before if len(shown) == len(earlier) else shown[0].seq, page.cut)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages with all these words among those we may see, or those in front of a sequence.

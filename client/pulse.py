@@ -1,14 +1,14 @@
 """Signs of life on one connection: when to ask for one, when to give it up, and how long an answer takes. Pure data.
 
-How long an answer takes is seen from what is said anyway: a ping, or a text that the broker accepts. One question at a
-time is timed. So the figure costs no traffic, and is never older than the time between two pings while all goes well.
+How long an answer takes is seen from what is said anyway: the greeting, a ping, a text. One question at a time is
+timed. So the figure costs no traffic, and is never older than the time between two pings while all goes well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from messages import PING_SECONDS, SILENCE_SECONDS, Accepted, AnyCommand, Ping, Pong, Post
+from messages import PING_SECONDS, SILENCE_SECONDS, Accepted, AnyCommand, Hello, Ping, Pong, Post, Welcome
 
 
 class Pulse:
@@ -18,35 +18,34 @@ class Pulse:
         self.heard = 0.0
         self.round_trip: float | None = None  # seconds from the last timed question to its answer; None: none came yet
         self._said = self._pinged = 0.0
-        self._asked = 0.0  # when the question that is being timed was sent
-        self._number = self._token = 0  # its number, if it is a text, or its token, if it is a ping
+        self._question: Hello | Ping | Post | None = None  # is being timed
+        self._asked = 0.0  # when it was sent
 
     def began(self, now: float) -> None:
         """A fresh connection is up."""
         self.heard = now
-        self.round_trip = None
-        self._number = self._token = 0
+        self.round_trip = self._question = None
 
     def said(self, commands: Iterable[AnyCommand], now: float) -> None:
         """These are sent now."""
         self._said = now
-        if self._number or self._token:
-            return
-        for command in commands:
-            if isinstance(command, Post | Ping):
-                self._asked = now
-                self._number, self._token = (command.number, 0) if isinstance(command, Post) else (0, command.token)
-                return
+        if self._question is None:
+            self._asked = now
+            self._question = next((each for each in commands if isinstance(each, Hello | Ping | Post)), None)
 
-    def answered(self, event: Accepted | Pong, now: float) -> None:
+    def answered(self, event: Welcome | Pong | Accepted, now: float) -> None:
         """This came; it may be the answer that is waited for."""
-        if isinstance(event, Pong):
-            found = 0 < self._token <= event.token
-        else:
-            found = event.number <= self._number < event.number + event.count
+        match self._question, event:
+            case Hello(), Welcome():
+                found = True
+            case Ping(token=token), Pong():
+                found = event.token >= token
+            case Post(number=number), Accepted():
+                found = event.number <= number < event.number + event.count
+            case _:
+                found = False
         if found:
-            self.round_trip = now - self._asked
-            self._number = self._token = 0
+            self.round_trip, self._question = now - self._asked, None
 
     def silent(self, now: float) -> bool:
         """Whether nothing was heard for so long that the connection is of no more use."""

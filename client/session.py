@@ -164,9 +164,8 @@ class Session:
 
     def writes(self, where: str, now: float) -> bool:
         """The person writes something for a target, or nothing any more (''); whether there is something to tell."""
-        commands = self._pen.writes(where, now) if self.state is State.UP else []
-        self._ready += commands
-        return bool(commands)
+        self._ready += (told := self._pen.writes(where, now) if self.state is State.UP else [])
+        return bool(told)
 
     def close(self, deadline: float) -> None:
         """End as soon as everything is answered, at the latest at `deadline`."""
@@ -277,6 +276,7 @@ class Session:
                     self.me.heard(event)
                     self.inbox.put_event(event)
                 case Welcome():
+                    self.pulse.answered(event, now)
                     self._welcomed(event)
                 case Storing() | Ruled() | Deleted():
                     self.inbox.put_event(event)

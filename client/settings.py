@@ -34,6 +34,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     newline: Annotated[str, Meta(description="begins a new line of the same message")] = "escape enter"
     clear: Annotated[str, Meta(description="clears the line")] = "c-c"
     leave: Annotated[str, Meta(description="leaves, when the line is empty")] = "c-d"
+    next: Annotated[str, Meta(description="turns to the next conversation with something unread")] = "escape a"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

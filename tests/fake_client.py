@@ -97,6 +97,8 @@ class FakeClient(Moderation):
         self.kept_elsewhere = 0
         self.read_receipts = True
         self.read: list[Message] = []
+        self.round_trip: float | None = None
+        self.written: list[str] = []
 
     def _command(self, *call: Any) -> FakeReceipt:
         self.calls.append(call)
@@ -186,6 +188,13 @@ class FakeClient(Moderation):
     ) -> Page:
         self._asked("history", target, limit, before, *([since] if since else []))
         return self.page
+
+    def around(self, target: str, seq: int, *, context: int = 5, timeout: float | None = 5.0) -> Page:
+        self._asked("around", target, seq)
+        return self.page
+
+    def writes(self, target: str) -> None:
+        self.written.append(target)
 
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         self._asked("search", query, limit, before)

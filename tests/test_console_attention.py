@@ -5,11 +5,14 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from client.console import alarm, status
-from client.console.attention import AT_HAND_SECONDS, RING_SECONDS, Attention, Unread
+from client.console.attention import AT_HAND_SECONDS, RING_SECONDS, Attention
+from client.console.shown import Overview, Unread
 from client.model import Composing
+from client.settings import Settings
 from messages import Presence
 from tests.fake_client import said
 
@@ -18,7 +21,8 @@ class Ear:
     """An attention, whose clock goes on by itself far enough for each message to ring."""
 
     def __init__(self, **options) -> None:
-        self.attention = Attention(**options)
+        self.settings = Settings(**options)
+        self.attention = Attention(lambda: self.settings)
         self.now = 1000.0
         self.current = "#general"
 
@@ -45,12 +49,11 @@ def test_what_comes_elsewhere_is_unread_until_one_turns_there() -> None:
     assert ear.unread == [("#ops", 3, 0), ("*", 1, 0)]
 
 
-def test_a_new_nick_keeps_what_is_unread_and_what_is_set() -> None:
-    ear = Ear(levels={"@bob": "mentions"})
+def test_a_new_nick_keeps_what_is_unread() -> None:
+    ear = Ear()
     ear.hears(target="@alice")
     ear.attention.renamed(Presence("Bob", "renamed", "rob"))
     assert ear.unread == [("@rob", 1, 1)]
-    assert ear.attention.level("@rob") == "mentions"
 
 
 @pytest.mark.parametrize(
@@ -75,14 +78,12 @@ def test_a_new_nick_keeps_what_is_unread_and_what_is_set() -> None:
 )
 def test_what_rings(fields, rings) -> None:
     levels = {"#loud": "all", "#Mute": "mute", "@pest": "mute"}
-    ear = Ear(keywords=["deploy", ""], levels=levels)
+    ear = Ear(keywords=("deploy", ""), conversations=levels)
     assert ear.hears(**fields) is rings
 
 
-def test_what_is_muted_is_not_counted_and_what_was_counted_is_forgotten() -> None:
-    ear = Ear()
-    ear.hears(target="#ops")
-    ear.attention.set_level("#ops", "mute")
+def test_what_is_muted_is_not_counted() -> None:
+    ear = Ear(conversations={"#ops": "mute"})
     ear.hears("alice", target="#ops")
     assert ear.unread == []
 
@@ -98,7 +99,7 @@ def test_who_sits_before_the_conversation_is_not_rung_for_it() -> None:
 
 
 def test_a_flood_rings_once_a_second() -> None:
-    attention = Attention()
+    attention = Attention(Settings)
     rung = [attention.heard(said("x", target="@alice"), "alice", "#general", now / 1000) for now in range(3000)]
     assert sum(rung) == 3
 
@@ -159,16 +160,16 @@ def test_a_ring_says_who_and_where() -> None:
 
 # --- the status line -------------------------------------------------------------------------------------------------
 
-BUSY = {
-    "current": "#general",
-    "unread": [Unread("@bob", 1, 1), Unread("#ops", 3), Unread("#a-long-name-of-a-room", 1200)],
-    "writers": [Composing("cat", "#general")],
-    "round_trip": 0.0123,
-}
+BUSY = Overview(
+    "#general",
+    (Unread("@bob", 1, 1), Unread("#ops", 3), Unread("#a-long-name-of-a-room", 1200)),
+    (Composing("cat", "#general"),),
+    round_trip=0.0123,
+)
 
 
 def row(width: int, **fields) -> str:
-    return "".join(text for _style, text in status.line(width, **{**BUSY, **fields}))
+    return "".join(text for _style, text in status.line(replace(BUSY, **fields), width))
 
 
 def test_a_wide_line_tells_all() -> None:
@@ -179,33 +180,45 @@ def test_a_wide_line_tells_all() -> None:
 def test_forty_columns_tell_what_matters_and_how_much_is_left_out() -> None:
     assert row(40) == "#general  @bob 1!  #ops 3  +1      12 ms"
     assert row(40, quiet=3500.0) == "#general  @bob 1!  +2  dnd 59 min  12 ms"
-    assert row(40, unread=[], quiet=inf) == "#general  cat is writing…     dnd  12 ms"
+    assert row(40, unread=(), quiet=inf) == "#general  cat is writing…     dnd  12 ms"
 
 
 def test_without_a_connection_there_is_no_round_trip() -> None:
-    assert row(40, unread=[], writers=[], online=False).endswith(" connecting…")
-    assert row(40, unread=[], writers=[], round_trip=None).rstrip() == "#general"
-    assert row(40, unread=[], round_trip=0.00001).endswith(" 1 ms")
+    assert row(40, unread=(), writing=(), connected=False).endswith(" connecting…")
+    assert row(40, unread=(), writing=(), round_trip=None).rstrip() == "#general"
+    assert row(40, unread=(), round_trip=0.00001).endswith(" 1 ms")
 
 
 @pytest.mark.parametrize("width", range(1, 120))
 def test_the_line_is_as_wide_as_the_window(width) -> None:
-    wide = {"current": "@漢字漢字", "unread": [Unread("#комната", 2, 1), Unread("@猫", 10_000)], "quiet": 7200.0}
-    for fields in ({}, wide, {"online": False}):
+    wide = {"current": "@漢字漢字", "unread": (Unread("#комната", 2, 1), Unread("@猫", 10_000)), "quiet": 7200.0}
+    for fields in ({}, wide, {"connected": False}):
         assert cell_len(row(width, **fields)) == width
     item = said("火事です\x1b[2J " * 20, kind="announcement", priority="urgent", title="火")
-    told = "".join(text for _style, text in status.banner(max(width, 8), [item, item]))
+    told = "".join(text for _style, text in status.banner([item, item], max(width, 8)))
     assert cell_len(told) == max(width, 10)
     assert "\x1b" not in told
 
 
 def test_who_writes_is_named_or_counted() -> None:
-    two = [Composing("cat", "#general"), Composing("dan", "@dan"), Composing("cat", "@cat")]
-    assert "cat and dan are writing…" in row(100, writers=two)
-    assert "3 people are writing…" in row(100, writers=[*two, Composing("eve", "#general")])
+    two = (Composing("cat", "#general"), Composing("dan", "@dan"), Composing("cat", "@cat"))
+    assert "cat and dan are writing…" in row(100, writing=two)
+    assert "3 people are writing…" in row(100, writing=(*two, Composing("eve", "#general")))
+
+
+def test_the_same_in_sentences() -> None:
+    full = replace(BUSY, urgent=(said("Fire"),), quiet=600.0)
+    assert status.sentences(full) == (
+        "You are talking to #general. Unread: @bob 1 (for you: 1), #ops 3, #a-long-name-of-a-room 1200. "
+        "cat is writing. Nothing rings but what is urgent (dnd 10 min). 1 urgent announcement waits for /ack. "
+        "The broker answers in 12 ms."
+    )
+    assert status.sentences(Overview("*", connected=False)) == (
+        "You are talking to everyone. There is no connection to the broker."
+    )
 
 
 def test_the_banner_tells_the_newest_and_how_to_be_rid_of_it() -> None:
     item = said("Leave the building", kind="announcement", priority="urgent", title="Fire", sender="ops")
-    [(_style, told)] = status.banner(60, [said("x"), item])
+    [(_style, told)] = status.banner([said("x"), item], 60)
     assert told == " ▲ ops: Fire: Leave the building".ljust(50) + " +1  /ack "

@@ -65,7 +65,10 @@ def samples(text: str = "hi", name: str = "bob", room: str = "#ops") -> list[Any
         shown.Stretch(room, page, "alice", DAY),
         shown.Stretch(text, page, "alice", DAY, found=True),
         shown.Stretch(room, Page([], None), "alice", DAY),
-        shown.Ring(7),
+        shown.Ring(7, "bell", name, text),
+        shown.Overview(
+            room, (shown.Unread(room, 2, 1),), (model.Composing(name, room),), (said(text),), True, 0.01, 60.0
+        ),
         shown.Notice(text),
         shown.Accepted(7),
         shown.Done("/nick", text),
@@ -98,6 +101,7 @@ def events(text: str = "hi", name: str = "bob", room: str = "#ops") -> list[Any]
         model.Connecting(1, text, 0.5),
         connected(name, role=text, rooms=(room,)),
         model.CaughtUp(0),
+        model.Composing(name, room),
         model.NotKept(text),
         model.NotRemembered(text),
         model.Reached(7, {3: name}, {3: name}),

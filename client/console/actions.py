@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from messages import BODY_BYTES, EVERYONE, GENERAL, HISTORY_PAGE, Code, MessageError, check_room, fold, harmless
+from messages import BODY_BYTES, EVERYONE, GENERAL, Code, MessageError, check_room, fold, harmless
 
 from ..errors import ClientError
-from ..model import Page
 from ..receipt import Receipt
 from ..targets import read_nick, read_target
-from .shown import Receipts, Refusal, Sharing, Stretch, progress, room_list, roster
+from .shown import Receipts, Refusal, Sharing, progress, room_list, roster
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
@@ -177,6 +176,7 @@ def leave(talk: Talk, arguments: list[str]) -> None:
 
     def left(seq: int) -> None:
         talk.done("/leave", f"You left {room}.")
+        talk.attention.turned(room)
         if talk.current != room:
             return
         others = [name for name in talk.chat.rooms if name != room]
@@ -187,29 +187,6 @@ def leave(talk: Talk, arguments: list[str]) -> None:
             talk.tell(f"You no longer hear {target}, but plain text still goes there; /to TARGET changes that.")
 
     carry_out(talk, lambda: talk.chat.leave(room), left)
-
-
-def history(talk: Talk, arguments: list[str]) -> None:
-    """Show the latest messages of the current conversation."""
-    wanted = arguments[0] if arguments else "20"
-    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= HISTORY_PAGE):
-        talk.show(Refusal(f"/history takes how many messages to show: 1 to {HISTORY_PAGE}."))
-        return
-    target = talk.current
-
-    def shown(page: Page) -> None:
-        talk.show(Stretch(target, page, talk.chat.nick, talk.now().date()))
-
-    talk.answers.ask(lambda: talk.chat.history(target, limit=int(wanted)), shown)
-
-
-def search(talk: Talk, arguments: list[str]) -> None:
-    """Show the latest messages with these words."""
-
-    def shown(page: Page) -> None:
-        talk.show(Stretch(arguments[0], page, talk.chat.nick, talk.now().date(), found=True))
-
-    talk.answers.ask(lambda: talk.chat.search(arguments[0], limit=20), shown)
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:

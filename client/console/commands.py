@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
+from messages import MessageError
+
 from ..errors import ClientError
-from . import actions, duties, setting
+from ..targets import read_target
+from . import actions, duties, lookback, setting, watch
 from .shown import Help, Notice, Refusal
 from .talk import Talk
 from .words import excerpt
@@ -98,9 +102,14 @@ TABLE = (
     Command(("/rooms",), "", "which rooms there are", 0, 0, actions.rooms),
     Command(("/join",), "#room", "enter a room (made when new) and talk there", 1, 1, actions.join, "room"),
     Command(("/leave",), "[#room]", "leave a room; without one, the current", 0, 1, actions.leave, "room"),
-    Command(("/history",), "[N]", "the latest messages of this conversation", 0, 1, actions.history),
-    Command(("/search",), "words", "find messages; from:NICK in:TARGET after:DATE before:DATE", 1, 1, actions.search),
+    Command(("/next",), "", "turn to what is unread elsewhere, mentions first", 0, 0, watch.next_unread),
+    Command(("/history",), "[N]", "what was said here last; again: before that; around NUMBER", 0, 1, lookback.history),
+    Command(("/search",), "words", "find messages; from:NICK in:TARGET after:DATE before:DATE", 1, 1, lookback.search),
     Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
+    Command(("/ack",), "", "take urgent announcements off the screen", 0, 0, watch.acknowledge),
+    Command(("/notify",), "[TARGET] all|mentions|mute", "what rings; or bell, osc9, osc777, none", 0, 1, watch.notify),
+    Command(("/dnd",), "[for 1h]|off", "do not disturb: nothing rings but what is urgent", 0, 1, watch.do_not_disturb),
+    Command(("/status",), "", "what is unread, who is writing, how the connection is", 0, 0, watch.status),
     Command(("/receipts",), "[off|on]", "who has read you; whether others learn it of you", 0, 1, actions.receipts),
     Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
     Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
@@ -199,6 +208,17 @@ def unknown(parsed: Unknown) -> Refusal:
     if parsed.near:
         return Refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near).removesuffix('?')}?")
     return Refusal(f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /.")
+
+
+def written_for(talk: Talk, line: str) -> str:
+    """For whom a line is meant that is being written; empty: for nobody, or for everyone, or that cannot be told."""
+    match parse(line):
+        case Say() if not talk.wants_nick:
+            return talk.current
+        case Run(command, [who, _text]) if command.run is actions.message:
+            with suppress(MessageError):
+                return read_target(who)
+    return ""
 
 
 def _run_it(talk: Talk, command: Command, arguments: list[str]) -> None:

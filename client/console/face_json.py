@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from typing import Any, assert_never
 
 import msgspec
@@ -34,6 +35,7 @@ from .shown import (
     Invites,
     KeyList,
     Notice,
+    Overview,
     Present,
     Receipts,
     Refusal,
@@ -98,8 +100,10 @@ def objects(thing: Shown) -> Iterator[dict[str, Any]]:
         case Stretch(what=what, page=page, found=found):
             asked = {"type": "found", "query": what} if found else {"type": "history", "to": what}
             yield {**asked, "messages": list(map(_message, page.messages)), "before": page.before, "cut": page.cut}
-        case Ring(seq=seq):
-            yield {"type": "ring", "seq": seq}
+        case Ring(seq=seq, title=title, text=text):
+            yield {"type": "ring", "seq": seq, "title": title, "text": text}
+        case Overview():
+            yield _overview(thing)
         case Notice(text=text):
             yield {"type": "notice", "text": text}
         case Accepted(seq=seq):
@@ -155,6 +159,19 @@ def objects(thing: Shown) -> Iterator[dict[str, Any]]:
             yield {"type": "keys", "keys": [{"keys": each, "name": name, "help": text} for each, name, text in keys]}
         case _:
             assert_never(thing)
+
+
+def _overview(item: Overview) -> dict[str, Any]:
+    return {
+        "type": "overview",
+        "to": item.current,
+        "unread": list(map(msgspec.structs.asdict, item.unread)),
+        "writing": [{"nick": one.nick, "where": one.where} for one in item.writing],
+        "urgent": [each.seq for each in item.urgent],
+        "connected": item.connected,
+        "round_trip": item.round_trip,
+        "quiet": None if item.quiet == inf else item.quiet,
+    }
 
 
 def _command(row: tuple[str, tuple[str, ...], str]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from messages import EVERYONE, fold, harmless
 
 from ..language import _
 from ..model import Message
-from . import sayings, words
+from . import alarm, sayings, status, words
 from .chosen import Chosen
 from .flow import page
 from .shown import (
@@ -31,6 +31,7 @@ from .shown import (
     Invites,
     KeyList,
     Notice,
+    Overview,
     Present,
     Receipts,
     Refusal,
@@ -51,8 +52,6 @@ from .shown import (
     calls,
 )
 
-BELL = "\a"
-
 
 class LinearFace:
     """Draws on anything that takes lines; `terminal`: it has a bell. `chosen` tells how emoji are to be written."""
@@ -67,7 +66,7 @@ class LinearFace:
 
     def _draw(self, thing: Shown) -> str:
         if isinstance(thing, Ring):
-            return BELL if self._terminal else ""
+            return alarm.sequence(thing.how, thing.title, thing.text) if self._terminal else ""
         body = self._chosen.looks.body
         return "".join(f"{harmless(body(line))}\n" for line in sentences(thing))
 
@@ -112,6 +111,8 @@ def sentences(thing: Shown) -> Iterator[str]:
             yield from sentences(thing.roster)
             for typed, does in words.hints(thing.target):
                 yield f"{typed}: {does}."
+        case Overview():
+            yield _notice(status.sentences(thing))
         case Turned(target=target):
             yield _notice(words.turned(target))
         case Help(rows=rows):

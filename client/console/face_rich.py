@@ -13,9 +13,10 @@ from rich.control import Control
 from rich.text import Text
 
 from ..model import Reached
-from . import render, tables, words
+from . import alarm, render, status, tables, words
 from .chosen import Chosen
 from .flow import page
+from .layout import Unseen
 from .shown import (
     Absence,
     Accepted,
@@ -31,6 +32,7 @@ from .shown import (
     Invites,
     KeyList,
     Notice,
+    Overview,
     Present,
     Receipts,
     Refusal,
@@ -87,8 +89,10 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
             yield render.rule(words.now(missed))
         case Stretch():
             yield from _stretch(thing)
-        case Ring():
-            yield Control.bell()
+        case Ring(how=how, title=title, text=text):
+            yield Unseen(alarm.sequence(how, title, text))
+        case Overview():
+            yield render.notice(status.sentences(thing), "")
         case Notice(text=text) | Done(text=text):
             yield render.notice(text, "")
         case Accepted():

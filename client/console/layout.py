@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rich.box import Box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.segment import Segment
+from rich.segment import ControlType, Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -60,6 +60,17 @@ class Body:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """All rows, for the width there is."""
         yield from self.rows(console, options.max_width)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What a terminal acts on and takes no room: it is sent as it is, where there is a terminal."""
+
+    sequence: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The sequence, as a control."""
+        yield Segment(self.sequence, control=[(ControlType.BELL,)])
 
 
 def wrap(text: Text, console: Console, width: int) -> Iterator[Text]:

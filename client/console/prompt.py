@@ -14,11 +14,12 @@ from prompt_toolkit.application import Application, get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import DynamicKeyBindings, KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import ConditionalContainer, FormattedTextControl, HSplit, Layout, Window
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import DynamicStyle, Style
@@ -27,13 +28,17 @@ from messages import BODY_BYTES, EVERYONE, Code, fold, harmless
 
 from ..language import _
 from ..settings import Keys as Chosen
-from . import actions, commands, emoji, setting
+from . import actions, commands, emoji, setting, status, watch
 from .keys import spoken, usable
 from .looks import Looks
 from .shown import Refusal
 from .talk import Talk
 from .terminal import prompt_style
+from .themes import ROLES
 from .typed import Typed
+
+LINE_ROLES = frozenset(role for role in ROLES if role.startswith(("prompt", "progress", "status")))
+REFRESH_SECONDS = 5.0  # between two looks at what changes with time alone, in the status line
 
 
 def make_prompt(
@@ -53,6 +58,7 @@ def make_prompt(
         key_bindings=DynamicKeyBindings(lambda: bindings(talk.chosen.settings.keys)),
         style=DynamicStyle(lambda: _style(talk.chosen.looks)),
         color_depth=ColorDepth.DEPTH_8_BIT if talk.chosen.looks.color else None,
+        refresh_interval=REFRESH_SECONDS,
         enable_suspend=True,
         erase_when_done=True,
         input=source,
@@ -60,10 +66,20 @@ def make_prompt(
     )
 
     session.default_buffer.accept_handler = partial(_send, hand_on=hand_on)  # else some other key ends the prompt
+    # Not as `bottom_toolbar`: that waits for the terminal to tell where its cursor is, which it is not asked.
+    below = Window(FormattedTextControl(lambda: toolbar(talk, sink.get_size().columns)), dont_extend_height=True)
+    rows = HSplit([session.layout.container, ConditionalContainer(below, ~is_done)])
+    session.app.layout = session.layout = Layout(rows, session.layout.current_window)
+    line = typed.draft.text
 
     def drawn(app: Application[str]) -> None:
+        nonlocal line
+        text = session.default_buffer.text
         if not talk.wants_nick:  # else it is no message, and must not come back as one
-            typed.draft.change(session.default_buffer.text)
+            typed.draft.change(text)
+        if text != line:
+            line = text
+            talk.typed(commands.written_for(talk, text))
 
     session.app.after_render += drawn
     return session
@@ -80,9 +96,14 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
     return [("class:prompt_direct" if where.startswith("@") else "class:prompt", own(f"{where} › "))]
 
 
+def toolbar(talk: Talk, width: int) -> StyleAndTextTuples:
+    """How things stand, below the line."""
+    return [*status.rows(talk.overview, width)]
+
+
 @lru_cache(maxsize=1)
 def _style(looks: Looks) -> Style:
-    roles = {role: look for role, look in looks.roles if role in ("prompt", "prompt_direct", "prompt_away", "progress")}
+    roles = {role: look for role, look in looks.roles if role in LINE_ROLES}
     return Style.from_dict({role: prompt_style(look, color=looks.color is not False) for role, look in roles.items()})
 
 
@@ -105,6 +126,10 @@ def _keys(talk: Talk, hand_on: Callable[[str], None], chosen: Chosen) -> KeyBind
     @keys.add(Keys.Vt100MouseEvent)
     def _nothing(event: KeyPressEvent) -> None:
         """What would end this one prompt, and what looks like a mouse, as ESC [31m does: none was ever asked for."""
+
+    @keys.add(*pressed["next"])
+    def _next(event: KeyPressEvent) -> None:
+        watch.next_unread(talk, [])
 
     @keys.add("c-c")
     @keys.add("<sigint>")

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from messages import EVERYONE, Presence, RoomChange, fold, harmless
 
+from ..language import _
 from ..model import ClientEvent, Message
 from . import words
 from .layout import Body, Indented, Line, Narrowed
@@ -58,7 +59,7 @@ def message(item: Message, me: str, today: date, *, numbered: bool = False, cont
 
     `continued`: on a terminal its head is left out, since the message above has the same.
     """
-    if item.kind == "announcement":
+    if item.kind == "announcement" and item.priority != "low":
         return announcement(item, me, today)
     return Line(
         (
@@ -66,9 +67,14 @@ def message(item: Message, me: str, today: date, *, numbered: bool = False, cont
             (place_text(conversation(item, me)), PLACE_CELLS),
             (_sender(item, me), NICK_CELLS),
         ),
-        Body(item.body, f"№{item.seq}" if numbered else ""),
+        Body(f"{item.title}: {item.body}" if item.title else item.body, _note(item, numbered=numbered)),
         continued,
     )
+
+
+def _note(item: Message, *, numbered: bool) -> str:
+    """What stands behind a message: that it was announced, and its number."""
+    return "  ".join([_("announcement")] * (item.kind == "announcement") + [f"№{item.seq}"] * numbered)
 
 
 def _sender(item: Message, me: str) -> Text:

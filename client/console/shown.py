@@ -15,8 +15,9 @@ import msgspec
 
 from messages import Deed, InviteInfo, Person, RoomInfo, fold
 
-from ..model import ClientEvent, Message, Page
+from ..model import ClientEvent, Composing, Message, Page
 from ..receipt import Receipt, State
+from ..settings import Alarm
 
 Tone: TypeAlias = Literal["notice", "warning", "refusal", "around", "status"]
 """How loud something is told. `around`: what goes on around the messages. `status`: where the prompt or a status line
@@ -107,6 +108,9 @@ class Ring(msgspec.Struct, frozen=True):
     """A message wants attention now."""
 
     seq: int
+    how: Alarm
+    title: str  # who says it, and where
+    text: str
 
 
 # --- sentences -----------------------------------------------------------------------------------------------------
@@ -198,6 +202,26 @@ class Turned(msgspec.Struct, frozen=True):
     """Plain text goes there from now on."""
 
     target: str
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """What came to a conversation since the person turned to it last."""
+
+    where: str  # '@nick', '#room' or '*'
+    count: int = 0
+    mentions: int = 0  # so many of them call the person, or are only for this person
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """What waits for the person, and how the connection is: what the status line tells."""
+
+    current: str  # the conversation to which plain text goes
+    unread: tuple[Unread, ...] = ()  # elsewhere, those with mentions first
+    writing: tuple[Composing, ...] = ()  # who writes here, or to the person alone
+    urgent: tuple[Message, ...] = ()  # announcements that are not acknowledged, the oldest first
+    connected: bool = True
+    round_trip: float | None = None  # seconds that the broker's last answer took
+    quiet: float = 0.0  # seconds for which nothing rings yet; inf: until that is ended
 
 
 # --- answers -------------------------------------------------------------------------------------------------------
@@ -323,6 +347,7 @@ Shown: TypeAlias = (
     | Happened
     | Greeting
     | Turned
+    | Overview
     | Help
     | Roster
     | RoomList

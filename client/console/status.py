@@ -17,7 +17,7 @@ from messages import harmless
 from ..language import _, plural
 from ..model import Composing, Message
 from . import words
-from .attention import Unread
+from .shown import Overview, Unread
 
 Part = tuple[str, str]  # a style class of the prompt's, and a text
 
@@ -25,42 +25,69 @@ GAP = "  "
 LEAST_WRITING = 12  # columns: less does not tell who is writing
 
 
-def line(
-    width: int,
-    *,
-    current: str,
-    unread: Sequence[Unread] = (),
-    writers: Sequence[Composing] = (),
-    online: bool = True,
-    round_trip: float | None = None,  # seconds
-    quiet: float = 0.0,  # seconds for which one is not to be disturbed yet; inf: until it is ended
-) -> list[Part]:
-    """The row, exactly `width` columns wide."""
-    right = _right(online, round_trip, quiet)
-    left: list[Part] = [("class:status.place", words.place(current))]
+def rows(status: Overview, width: int) -> list[Part]:
+    """All rows, each exactly `width` columns wide."""
+    if not status.urgent:
+        return line(status, width)
+    return [*banner(status.urgent, width), ("", "\n"), *line(status, width)]
+
+
+def line(status: Overview, width: int) -> list[Part]:
+    """The status line."""
+    right = _right(status)
+    left: list[Part] = [("class:status_place", words.place(status.current))]
     room = width - cell_len(right) - 1
-    for index, one in enumerate(unread):
-        part = ("class:status.mention" if one.mentions else "class:status.unread", GAP + _unread(one))
-        more = f"{GAP}+{len(unread) - index}"
-        rest = len(unread) - index - 1
+    for index, one in enumerate(status.unread):
+        part = ("class:status_mention" if one.mentions else "class:status_unread", GAP + _unread(one))
+        rest = len(status.unread) - index - 1
         if _cells(left) + cell_len(part[1]) + (len(GAP) + 1 + len(str(rest)) if rest else 0) > room:
-            left.append(("class:status.unread", more))
+            left.append(("class:status_unread", f"{GAP}+{rest + 1}"))
             break
         left.append(part)
-    writing = GAP + _writing(writers) if writers else ""
+    writing = GAP + writing_text(status.writing) if status.writing else ""
     if writing and room - _cells(left) >= min(cell_len(writing), LEAST_WRITING):
         left.append(("class:status", writing))
     return _fit(left, right, width)
 
 
-def banner(width: int, urgent: Sequence[Message]) -> list[Part]:
+def banner(urgent: Sequence[Message], width: int) -> list[Part]:
     """The row for urgent announcements: the newest that is not acknowledged, and how many more there are."""
     item = urgent[-1]
     more = f" +{len(urgent) - 1}" if len(urgent) > 1 else ""
     head = harmless(f"{item.sender}: {item.title}" if item.title else item.sender)
     end = f"{more}  /ack "
-    text = _cut(f" ▲ {head}: {harmless(item.body)}", max(width - cell_len(end), 0))
-    return [("class:status.urgent", set_cell_size(text, max(width - cell_len(end), 0)) + end)]
+    room = max(width - cell_len(end), 0)
+    return [("class:status_urgent", set_cell_size(_cut(f" ▲ {head}: {harmless(item.body)}", room), room) + end)]
+
+
+def sentences(status: Overview) -> str:
+    """The same in words, for who has no status line before their eyes."""
+    told = [_("You are talking to {place}.").format(place=words.place(status.current))]
+    if status.unread:
+        unread = ", ".join(
+            _("{place} {count} (for you: {mentions})" if one.mentions else "{place} {count}").format(
+                place=words.place(one.where), count=one.count, mentions=one.mentions
+            )
+            for one in status.unread
+        )
+        told.append(_("Unread: {unread}.").format(unread=unread))
+    if status.writing:
+        told.append(writing_text(status.writing).replace("…", "."))
+    if status.quiet:
+        told.append(_("Nothing rings but what is urgent ({quiet}).").format(quiet=quiet_text(status.quiet)))
+    if status.urgent:
+        told.append(
+            plural(
+                "{count} urgent announcement waits for /ack.",
+                "{count} urgent announcements wait for /ack.",
+                len(status.urgent),
+            ).format(count=len(status.urgent))
+        )
+    if not status.connected:
+        told.append(_("There is no connection to the broker."))
+    elif status.round_trip is not None:
+        told.append(_("The broker answers in {time}.").format(time=_milliseconds(status.round_trip)))
+    return " ".join(told)
 
 
 def quiet_text(seconds: float) -> str:
@@ -72,20 +99,25 @@ def quiet_text(seconds: float) -> str:
     return _("dnd {left}").format(left=left)
 
 
-def _right(online: bool, round_trip: float | None, quiet: float) -> str:
-    told = [quiet_text(quiet)] if quiet > 0 else []
-    if not online:
+def _right(status: Overview) -> str:
+    told = [quiet_text(status.quiet)] if status.quiet > 0 else []
+    if not status.connected:
         told.append(_("connecting…"))
-    elif round_trip is not None:
-        told.append(f"{max(1, round(round_trip * 1000)):,} ms")
+    elif status.round_trip is not None:
+        told.append(_milliseconds(status.round_trip))
     return GAP.join(told)
+
+
+def _milliseconds(seconds: float) -> str:
+    return _("{count} ms").format(count=f"{max(1, round(seconds * 1000)):,}")
 
 
 def _unread(one: Unread) -> str:
     return f"{words.place(one.where)} {one.count:,}{'!' if one.mentions else ''}"
 
 
-def _writing(writers: Sequence[Composing]) -> str:
+def writing_text(writers: Sequence[Composing]) -> str:
+    """Who is writing."""
     nicks = list(dict.fromkeys(harmless(one.nick) for one in writers))
     if len(nicks) == 1:
         return _("{nick} is writing…").format(nick=nicks[0])

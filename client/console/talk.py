@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from time import monotonic
 
 from messages import (
     GENERAL,
@@ -37,8 +38,9 @@ from ..exits import describe_bug, error_code, exit_code
 from ..model import ClientEvent, Kind, Message
 from ..read import RESTORED, gap_text
 from ..receipt import Receipt
-from . import rulings, words
+from . import alarm, rulings, words
 from .answers import Answers
+from .attention import Attention
 from .chosen import Chosen
 from .flow import Flow
 from .shown import (
@@ -50,6 +52,7 @@ from .shown import (
     Greeting,
     Happened,
     Notice,
+    Overview,
     Present,
     Refusal,
     Ring,
@@ -66,7 +69,6 @@ LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another
 
 RECENT = 1_000  # messages that are known again when they are deleted
 SENT = 10  # messages of mine of which /receipts tells
-LOUD = frozenset({"high", "urgent"})  # announcements that ring the terminal's bell
 
 JOKES = (
     "Talking to yourself? A walk round the block might bring better company.",
@@ -91,6 +93,8 @@ class Talk:
         self.post = post  # run this soon on the console's thread
         self._leave = leave
         self.chosen = chosen or Chosen()
+        self.clock: Callable[[], float] = monotonic
+        self.attention = Attention(lambda: self.chosen.settings)
         self.current = GENERAL  # the conversation to which plain text goes
         self.wants_nick = False  # the broker refused ours: the next line is another
         self.away = False  # there is no broker, and the person has been told
@@ -101,6 +105,8 @@ class Talk:
         self.answers = Answers(post, self)
         self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
         self.last_said = 0  # the sequence of the last message of mine; 0: there is none
+        self.place: tuple[int, int] | None = None  # how many /history shows, and before which number; None: the latest
+        self.found: dict[int, str] = {}  # in which conversation each message was said that the last search found
         self._recent: dict[int, str] = {}  # who said what was shown last, to be known again when it is deleted
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away
@@ -167,8 +173,9 @@ class Talk:
             self.show(Absence() if item.missed else Present())
         self._show(*self._flow.next(item, self.chat.nick))
         self._remember(item)
-        if item.priority in LOUD and not item.own:
-            self._show(Ring(item.seq))
+        me = self.chat.nick
+        if self.attention.heard(item, me, self.current, self.clock()):
+            self._show(Ring(item.seq, self.chosen.settings.notify, alarm.title(item, me), item.title or item.body))
 
     def _remember(self, item: Message) -> None:
         if item.own:
@@ -226,6 +233,25 @@ class Talk:
             return f"{words.MARKS['queued']} {words.messages(waiting)}"
         last = self.status.progress
         return words.progress(last, short=True) if last and not self.over else ""
+
+    @property
+    def overview(self) -> Overview:
+        """What waits for the person, and how the connection is."""
+        watch, now = self.attention, self.clock()
+        return Overview(
+            self.current,
+            watch.unread,
+            watch.writers(self.current),
+            tuple(watch.urgent),
+            not self.away and self.chat.connected,
+            self.chat.round_trip,
+            max(0.0, watch.quiet_until - now),
+        )
+
+    def typed(self, where: str) -> None:
+        """The line at this console is another now, and is meant for this conversation; empty: for none."""
+        self.attention.touched(self.clock())
+        self.chat.writes(where if self.chosen.settings.typing else "")
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
@@ -288,6 +314,9 @@ class Talk:
                 self._tell(item, f"{_by(by)} took the broker down{_because(reason)}.")
             case happenings.Reached(seq=seq):
                 self._show(Happened(item, "status", self.now(), self._reached(seq)))
+            case happenings.Composing():
+                self.attention.writes(item)
+                self._show(Happened(item, "status", self.now()))
             case _:  # what the input line tells, if anything does; it ends no run of messages
                 self._show(Happened(item, "status", self.now()))
 
@@ -323,6 +352,7 @@ class Talk:
             case "renamed":
                 self.people.pop(fold(item.nick), None)
                 self.people[fold(item.text)] = item.text
+                self.attention.renamed(item)
                 if fold(self.current) == f"@{fold(item.nick)}":
                     self.current = f"@{item.text}"
             case _:
@@ -337,7 +367,10 @@ class Talk:
 
     def turn_to(self, target: str) -> None:
         """Make `target` the current conversation."""
+        if fold(target) != fold(self.current):
+            self.place = None
         self.current = target
+        self.attention.turned(target)
         self.show(Turned(target))
 
     def fail(self, error: Exception) -> None:

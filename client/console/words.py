@@ -102,10 +102,11 @@ def _names(nicks: Sequence[str]) -> str:
 
 def heading(item: Stretch) -> str:
     """What an answer made of messages is, and whether there is more."""
-    title = "found" if item.found else f"history of {place(item.what)}"
+    title = "found; /history around NUMBER shows more" if item.found else f"history of {place(item.what)}"
     if item.page.cut:
         return f"{title}; nothing older is kept"
-    return title if item.page.before is None else f"{title}; there is more before it"
+    more = "; there is more before it" if item.found else "; there is more before it: /history again"
+    return title if item.page.before is None else f"{title}{more}"
 
 
 def nothing(item: Stretch) -> str:
