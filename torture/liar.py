@@ -61,6 +61,7 @@ from messages import (
     Search,
     Storing,
     Track,
+    Typist,
     Welcome,
     Who,
 )
@@ -71,7 +72,6 @@ MANY = 10  # texts in a long one
 ROWS = 30  # of a roster, a list of rooms, a page of history
 FRIEND = "friend"  # the nick of whom I talk to, before that
 ACCEPTS = ("*", f"@{FRIEND}")  # what is said to these is accepted
-LOUD = ("high", "urgent")
 DEEDS = ("muted", "unmuted", "granted", "opened", "transferred", "revoked")
 
 
@@ -81,7 +81,6 @@ class Liar:
     def __init__(self, home: Path, texts: Callable[[], str], rng: random.Random) -> None:
         self.texts = 0  # that it has said
         self.escapes = 0  # escape characters in bodies that a console shows
-        self.loud = 0  # announcements at which the bell rings
         self.refusals: list[AnyEvent] = []  # what comes of the next Hellos, one each
         self.talkative = False  # everything happens at once, behind the welcome
         self._source = texts
@@ -161,10 +160,10 @@ class Liar:
         rng, text = self._rng, self.text
         for said in self._said(PORTION):
             self.escapes += said.body.count("\x1b")
-            self.loud += isinstance(said, Announcement) and said.priority in LOUD
             yield said
             yield Presence(text(), rng.choice(get_args(Coming)), text())
             yield RoomChange(text(), text(), rng.random() < 0.5)
+            yield Typist(text(), rng.choice(("#general", text())), rng.random() < 0.8)
             yield Ruled(text(), rng.choice(("topic", "closed", "locked", text())), text(), text(), text())
             yield Moderated(rng.choice((*DEEDS, text())), text(), text(), text())
             yield Deleted(rng.choice((0, said.seq)), text(), text())

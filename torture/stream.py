@@ -11,7 +11,7 @@ from collections import Counter
 from .texts import EVERY
 
 PICTURE = "\u241b"  # how an escape character is shown
-BELL = "\x07"  # rung for loud announcements, so it is counted and not forbidden
+BELL = "\x07"  # a terminal rings: never by what a text says
 
 _SEQUENCE = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|\x1b")
 _PALETTE = "|".join(map(str, (167, 130, 100, 64, 29, 30, 32, 62, 135, 164, 161)))
