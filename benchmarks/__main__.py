@@ -7,7 +7,7 @@ import time
 
 from rich.console import Console
 
-from . import direct, fanout, footprint, oneshot, roundtrip
+from . import console, direct, fanout, footprint, oneshot, roundtrip
 from .machine import describe
 from .processes import BenchmarkError, raise_descriptor_limit
 from .report import Section, print_report
@@ -19,6 +19,8 @@ WORKLOADS = {
     "roundtrip": roundtrip.measure,
     "oneshot": oneshot.measure,
     "footprint": footprint.measure,
+    "start": console.start,
+    "typing": console.typing,
 }
 TABLE_WIDTH = 120  # columns: also when the output is a file
 
@@ -29,12 +31,12 @@ def main() -> int:
     parser.add_argument("workload", nargs="*", choices=[*WORKLOADS, []], help="which to run (default: all)")
     parser.add_argument("--repeat", type=int, default=5, metavar="N", help="runs of each, of which the median counts")
     options = parser.parse_args()
-    console, progress = Console(), Console(stderr=True)
-    console.width = max(console.width, TABLE_WIDTH)
+    paper, progress = Console(), Console(stderr=True)
+    paper.width = max(paper.width, TABLE_WIDTH)
     raise_descriptor_limit()
     began = time.monotonic()
     if NATS is None:
-        console.print(
+        paper.print(
             "There is no nats-server here (Debian: apt install nats-server), so NATS and JetStream are left out."
         )
     sections: list[Section] = []
@@ -50,7 +52,7 @@ def main() -> int:
     except KeyboardInterrupt:
         progress.print("Interrupted; what was finished:")
     took = f"median of {options.repeat} runs, taken in turn; {time.monotonic() - began:.0f} s in all"
-    print_report(console, f"{describe()}; {took}", sections)
+    print_report(paper, f"{describe()}; {took}", sections)
     return int(failed)
 
 
