@@ -211,6 +211,11 @@ LINES = {  # one for each command
     "/invites": "/invites",
     "/uninvite": "/uninvite 3",
     "/down": "/down in 30s",
+    "/next": "/next",
+    "/ack": "/ack",
+    "/notify": "/notify #ops mute",
+    "/dnd": "/dnd for 1h",
+    "/status": "/status",
 }
 TOLD_TO_ALL: dict[str, Any] = {  # what the broker tells everyone is the answer
     "/topic": Ruled("#general", "topic", "Deploys", "alice"),

@@ -430,3 +430,17 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(broker: BrokerProcess) ->
         process.stdin.flush()
         assert process.wait(DEADLINE) == 0
         assert process.stderr.read() == b""
+
+
+def test_the_status_line_tells_what_waits_and_leaves_the_line_alone(chat: Chat, broker: BrokerProcess) -> None:
+    alice = chat("alice").keys("half a th")
+    with Client("bob", broker=broker.invite, home=broker.home, quiet=False) as bob:
+        bob.send("@alice", "psst").wait(DEADLINE)
+        alice.sees("#general  @bob 1!", " ms").prompts("#general › half a th")
+        bob.writes("#general")
+        alice.sees("bob is writing…").prompts("#general › half a th")
+        bob.announce("Leave by the stairs", title="Fire", priority="urgent").wait(DEADLINE)
+        alice.sees(" ▲ bob: Fire: Leave by the stairs").prompts("#general › half a th")
+        alice.keys("\x1ba").prompts("@bob › half a th").keys("\x03").type("/ack").sees("is acknowledged")
+    assert "▲" not in alice.text
+    assert b"\a" in alice.raw

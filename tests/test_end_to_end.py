@@ -259,3 +259,19 @@ def test_a_registered_person_gets_the_mail_that_came_while_away(broker: BrokerPr
             bob.wait_connected(DEADLINE)
             alice.send("@bob", "four").wait(DEADLINE)
             assert next(bob.messages(DEADLINE)).body == "four", "nothing is shown twice"
+
+
+def test_what_stands_around_a_message_is_found_also_further_on(tmp_path: Path) -> None:
+    """What came after it may have many others' messages in between."""
+    with running_broker(tmp_path) as broker, Client("ops", broker=broker.invite, home=tmp_path) as chat:
+        chat.join("#ops").wait(DEADLINE)
+        seqs = [chat.send("#ops", f"m{number}").wait(DEADLINE) for number in range(8)]
+        receipts = [chat.send("#general", "noise") for _ in range(120)]
+        receipts[-1].wait(DEADLINE)
+        chat.send("#ops", "much later").wait(DEADLINE)
+        page = chat.around("#ops", seqs[6], context=2)
+        assert [message.body for message in page.messages] == ["m4", "m5", "m6", "m7"]
+        assert page.before == seqs[4]
+        page = chat.around("#ops", seqs[7], context=2)
+        assert [message.body for message in page.messages] == ["m5", "m6", "m7", "much later"]
+        assert chat.around("#ops", seqs[0], context=1).before is None
