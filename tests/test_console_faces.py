@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -17,6 +18,7 @@ import pytest
 
 from client import model
 from client.console import commands, render, shown
+from client.console.chosen import Chosen
 from client.console.commands import TABLE, Command
 from client.console.face_json import JsonFace
 from client.console.face_linear import LinearFace
@@ -228,13 +230,14 @@ TOLD_TO_ALL: dict[str, Any] = {  # what the broker tells everyone is the answer
 }
 
 
-def obeyed(line: str, face: str, event: Any = None) -> str:
+def obeyed(line: str, face: str, folder: Path, event: Any = None) -> str:
     """What a line comes to in a face, once all is answered."""
     work: queue.Queue[Callable[[], None]] = queue.Queue()
     draw, drawn, left = make_face(face), list[str](), list[bool]()
     chat = FakeClient()
     chat.page = Page([said("hi")], 7)
-    talk = Talk(chat, lambda *things: drawn.append(draw(things)), work.put, lambda: left.append(True))  # type: ignore[arg-type]
+    show, leave = (lambda *things: drawn.append(draw(things))), (lambda: left.append(True))
+    talk = Talk(chat, show, work.put, leave, Chosen(folder / "settings.toml"))  # type: ignore[arg-type]
     talk.start(lambda item: None)
     obey_program(talk, json.dumps({"line": line, "id": 1}))
     idle: list[bool] = []
@@ -255,9 +258,9 @@ def test_there_is_a_line_for_each_command() -> None:
 
 @each_face
 @pytest.mark.parametrize("command", TABLE, ids=lambda command: command.names[0])
-def test_every_command_works_in_every_face(command: Command, face: str) -> None:
+def test_every_command_works_in_every_face(command: Command, face: str, tmp_path: Path) -> None:
     name = command.names[0]
-    text = obeyed(LINES[name], face, TOLD_TO_ALL.get(name))
+    text = obeyed(LINES[name], face, tmp_path, TOLD_TO_ALL.get(name))
     assert text.strip()
     if face == "json":
         told = [json.loads(line) for line in text.splitlines()]
@@ -269,22 +272,22 @@ def test_every_command_works_in_every_face(command: Command, face: str) -> None:
 
 
 @pytest.mark.parametrize("face", ["linear", "json"])
-def test_a_command_without_a_form_is_found(face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_a_form_is_found(face: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The control: one that shows what a face does not know, and one that shows nothing."""
     new = Command(("/new",), "", "", 0, 0, lambda talk, arguments: talk.show(New()))  # type: ignore[arg-type]
     monkeypatch.setitem(commands.BY_NAME, "/new", new)
     with pytest.raises(AssertionError):
-        obeyed("/new", face)
+        obeyed("/new", face, tmp_path)
     monkeypatch.setitem(commands.BY_NAME, "/new", Command(("/new",), "", "", 0, 0, lambda talk, arguments: None))
-    assert not obeyed("/new", face)
+    assert not obeyed("/new", face, tmp_path)
 
 
 @each_face
 @pytest.mark.parametrize(
     "line", ["/mgs bob hi", "/msg bob", "/msg b@b hi", "/history x", "/grant bob king", "/down x in 3s"]
 )
-def test_so_does_every_refusal(face: str, line: str) -> None:
-    text = obeyed(line, face)
+def test_so_does_every_refusal(face: str, line: str, tmp_path: Path) -> None:
+    text = obeyed(line, face, tmp_path)
     sign = {"rich": "✗ ", "linear": "Error: ", "json": '"type": "refusal"'}[face]
     assert text.count(sign) == 1
     assert face != "json" or json.loads(text)["id"] == 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from client.console.chosen import Chosen
 from client.console.commands import written_for
 from client.console.prompt import toolbar
 from client.console.shown import Ring
@@ -19,15 +21,15 @@ from tests.test_console_talk import Desk
 class Timed(Desk):
     """A console whose clock stands still."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, settings: Path) -> None:
+        super().__init__(chosen=Chosen(settings))
         self.now = 1000.0
         self.talk.clock = lambda: self.now
 
 
 @pytest.fixture
-def desk() -> Iterator[Timed]:
-    desk = Timed()
+def desk(tmp_path: Path) -> Iterator[Timed]:
+    desk = Timed(tmp_path / "settings.toml")
     desk.happens(connected()).sees("/quit leaves")
     yield desk
     desk.chat.close()

@@ -11,6 +11,7 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from client.console import answers, render
+from client.console.chosen import Chosen
 from client.console.commands import obey
 from client.console.face_rich import RichFace
 from client.console.prompt import Names
@@ -38,12 +39,13 @@ DEADLINE = 5.0  # seconds; nothing here takes more than milliseconds
 class Desk:
     """A console in memory: work posted by other threads runs when the test waits for its effect."""
 
-    def __init__(self, chat: FakeClient | None = None) -> None:
+    def __init__(self, chat: FakeClient | None = None, chosen: Chosen | None = None) -> None:
         self.chat = chat or FakeClient()
         self.work: queue.Queue[Callable[[], None]] = queue.Queue()
         self.shown: list[Any] = []
         self.left = 0
-        self.talk = Talk(self.chat, lambda *things: self.shown.extend(things), self.work.put, self._leave)  # type: ignore[arg-type]
+        show = self.shown.extend
+        self.talk = Talk(self.chat, lambda *things: show(things), self.work.put, self._leave, chosen)  # type: ignore[arg-type]
         self.talk.start(lambda item: self.work.put(lambda: self.talk.happened(item)))
 
     def _leave(self) -> None:
