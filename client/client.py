@@ -66,10 +66,18 @@ class Client(Moderation):
     is up goes out when it is. `quiet` keeps this session's coming and going from the others; `receive=False` asks
     the broker to deliver nothing (for scripts that only send).
 
+    `broker` is an invite, or the address of a broker that is known (else CONFAB_BROKER, else the one of this home);
+    `home` is the folder with our keys (else CONFAB_HOME, else the user's data folder).
+
     `keep=True` (for a person's console) has a text that the broker has not answered yet, and the place up to which
     messages were read, kept on disk. The next such client of this profile sends the one again, stored once however
     this process ended, and goes on reading behind the other. A message counts as read when the next one is asked for.
     A script should not use it: what its receipt called failed would go out with the next run.
+
+    Every `timeout` is in seconds, and None waits for ever. What gives a Receipt returns at once: it raises InvalidName
+    or Rejected for what would surely be refused, OutboxFull when too much is unanswered, Closed, or the Rejected that
+    ended the session; all else Receipt.wait tells. What asks (`who`, `list_rooms`, `history`, `search`, `rules`,
+    `invite`, `invites`, `audit`) waits, and raises as Receipt.wait does.
 
     Without `keep`, what has come and was not read yet is gone when the process dies or the client is closed: the broker
     takes it as delivered, and with `quiet=False` the next client of a registered account goes on behind it.
@@ -146,32 +154,41 @@ class Client(Moderation):
         return self._slot
 
     def wait_connected(self, timeout: float | None = None) -> Connected:
-        """Wait until the broker has welcomed us; raises Unreachable, or Rejected (nick taken, banned, version)."""
+        """Wait until the broker has welcomed us, and return how.
+
+        Raises Unreachable after `timeout` seconds, or Rejected (nick taken, banned, version) at once.
+        """
         return self._connection.wait_connected(timeout)
 
     def send(self, target: str, body: str) -> Receipt:
-        """Say `body` to a person ('@nick' or 'nick'), a room ('#room') or everyone ('all', or '*')."""
+        """Say `body` to a person ('@nick' or 'nick'), a room ('#room') or everyone ('all', or '*').
+
+        The text has at most BODY_BYTES of UTF-8. The receipt's sequence is its place among all that is said.
+        """
         return self._connection.submit(Post(1, known_target(plain(target)), check_body(body)), len(body))
 
     def announce(self, body: str, *, title: str = "", priority: Priority = "normal", to: str = EVERYONE) -> Receipt:
-        """Say something that must not be overlooked; `to` is whom it is for, as with `send`."""
+        """Say something that must not be overlooked; `to` is whom it is for, as with `send`.
+
+        The title has at most TITLE_BYTES, and may be empty; `priority` is low, normal, high or urgent.
+        """
         command = Announce(1, known_target(plain(to)), check_body(body), plain(title), priority)
         return self._connection.submit(check_command(command), len(body))
 
     def join(self, room: str) -> Receipt:
-        """Enter a room; it is created when new."""
+        """Enter a room, with or without its #; it is created when new."""
         return self._submit(Join(1, check_room(plain(room))))
 
     def leave(self, room: str) -> Receipt:
-        """Leave a room."""
+        """Leave a room; refused with not_in_room when we are not in it."""
         return self._submit(Leave(1, check_room(plain(room))))
 
     def rename(self, nick: str) -> Receipt:
-        """Take another nick."""
+        """Take another nick; refused with nick_taken or nick_invalid."""
         return self._submit(Rename(1, check_nick(plain(nick))))
 
     def away(self, text: str = "") -> Receipt:
-        """Say that we are away and why; empty: back."""
+        """Say that we are away and why, in at most REASON_BYTES; empty: back."""
         return self._submit(Away(1, plain(text)))
 
     def register(self) -> Receipt:
@@ -183,11 +200,11 @@ class Client(Moderation):
         return self._submit(Unregister(1))
 
     def who(self, timeout: float | None = 5.0) -> list[Person]:
-        """Who is online."""
+        """Who is online, by nick; those who are quiet, as scripts are, are left out."""
         return self._ask(Who(1), Roster, timeout).people
 
     def list_rooms(self, timeout: float | None = 5.0) -> list[RoomInfo]:
-        """Which rooms there are."""
+        """Which rooms there are, by name; private ones only for those who may enter."""
         return self._ask(Rooms(1), RoomList, timeout).rooms
 
     def history(
@@ -249,7 +266,10 @@ class Client(Moderation):
             raise failure.with_traceback(None)
 
     def events(self, timeout: float | None = None) -> Iterator[ClientEvent]:
-        """Yield what happens around the messages; ends like messages(), and after Dismissed."""
+        """Yield what happens around the messages; ends like messages(), and after Dismissed.
+
+        Raises Broken when the library itself has failed.
+        """
         return self._each(Inbox.take_event, timeout)
 
     def stream(self, timeout: float | None = None, *, ahead: bool = False) -> Iterator[Message | ClientEvent]:
@@ -285,7 +305,7 @@ class Client(Moderation):
         self._connection.tells_read = tell
 
     def retry_as(self, nick: str) -> None:
-        """After the broker refused our nick: ask for another, with the same profile and key."""
+        """After the broker refused our nick: ask for another, with the same profile and key. Raises InvalidName."""
         self._connection.retry_as(check_nick(plain(nick)))
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:

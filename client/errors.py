@@ -25,7 +25,10 @@ class ClientError(Exception):
 
 
 class Rejected(ClientError):
-    """The broker said no; `code` is one of messages.Code, or one that a newer broker knows."""
+    """The broker said no, or surely would.
+
+    `code` is one of messages.Code, or one that a newer broker knows; `text` a sentence for the person.
+    """
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(code, text)

@@ -24,10 +24,10 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     seq: int  # its place in the one order of all that was accepted
     at: datetime  # when the broker accepted it, in local time; for people, never for order
-    sender: str  # the nick that wrote it
+    sender: str  # the nick that wrote it, as it was then
     target: str  # '@nick', '#room' or '*'
-    kind: Kind
-    body: str
+    kind: Kind  # text or announcement
+    body: str  # as it was written: give it to messages.harmless before it reaches a terminal
     title: str = ""  # announcements only
     priority: str = ""  # announcements only: low, normal, high or urgent
     own: bool = False  # its sender's nick equals ours: this account on any device, or who had the nick before
@@ -51,7 +51,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 class Page(msgspec.Struct, frozen=True):
     """A stretch of a conversation, oldest message first."""
 
-    messages: list[Message]
+    messages: list[Message]  # as many as were asked for, or fewer
     before: int | None  # ask again with this to read further back; None: there is nothing older
     cut: bool = False  # what was said before these is no longer kept by the broker
 
@@ -61,15 +61,15 @@ class Connecting(msgspec.Struct, frozen=True):
 
     attempt: int  # counts from 1 since the last connection
     why: str  # why the last attempt failed, a sentence; empty before the first
-    retry_in: float
+    retry_in: float  # seconds
 
 
 class Connected(msgspec.Struct, frozen=True):
     """The broker knows us; what was sent meanwhile is on its way."""
 
-    nick: str
+    nick: str  # the one we have now
     resumed: bool  # the broker had kept the session: to the others we were never gone
-    rooms: tuple[str, ...]
+    rooms: tuple[str, ...]  # in which we are
     role: str  # guest, member, announcer, moderator, admin or owner
     broker: str = ""  # name and version
     again: bool = False  # not the first connection of this client
@@ -85,7 +85,7 @@ class CaughtUp(msgspec.Struct, frozen=True):
 class Reached(msgspec.Struct, frozen=True):
     """A message of ours that is tracked (see Receipt.track) has reached somebody else."""
 
-    seq: int
+    seq: int  # which message
     delivered_to: Mapping[int, str]  # all people whose clients took it, as far as is known: see Receipt.delivered_to
     read_by: Mapping[int, str]  # and those of them to whom it was shown
 
@@ -93,9 +93,9 @@ class Reached(msgspec.Struct, frozen=True):
 class Composing(msgspec.Struct, frozen=True):
     """Somebody is writing something, or no more. That it is over is always told, at the latest some seconds later."""
 
-    nick: str
+    nick: str  # who
     where: str  # '#room'; '@nick', the same, when it is for us
-    on: bool = True
+    on: bool = True  # writing; else no more
 
 
 class NotKept(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ class NotKept(msgspec.Struct, frozen=True):
 class Slowed(msgspec.Struct, frozen=True):
     """We were faster than the broker allows: what is unanswered goes out again, in order, after so many seconds."""
 
-    seconds: float
+    seconds: float  # of pause
 
 
 class NotRemembered(msgspec.Struct, frozen=True):
@@ -122,42 +122,42 @@ class Restored(msgspec.Struct, frozen=True):
     Sequences above `after` that are known from before mean nothing any more.
     """
 
-    after: int
+    after: int  # the last sequence that still means what it meant
 
 
 class Disconnected(msgspec.Struct, frozen=True):
     """The connection broke; the client connects again by itself."""
 
-    why: str
+    why: str  # a sentence
 
 
 class Refused(msgspec.Struct, frozen=True):
     """The broker is there but refuses this nick: try Client.retry_as. The client itself asks again now and then."""
 
-    code: str
-    text: str
+    code: str  # nick_taken or nick_invalid
+    text: str  # a sentence
 
 
 class Dismissed(msgspec.Struct, frozen=True):
     """The broker ended this session for good, or is the wrong one; the client does not connect again."""
 
-    code: str
-    text: str
+    code: str  # one of messages.Code, or wrong_broker
+    text: str  # a sentence
 
 
 class ServerClosing(msgspec.Struct, frozen=True):
     """The broker will go down."""
 
-    by: str
-    seconds: float
-    reason: str
+    by: str  # the nick of the admin, or empty
+    seconds: float  # from now on
+    reason: str  # may be empty
 
 
 class ServerClosed(msgspec.Struct, frozen=True):
     """The broker went down on purpose; the client connects again when it is back."""
 
-    by: str
-    reason: str
+    by: str  # as in ServerClosing
+    reason: str  # may be empty
 
 
 ClientEvent: TypeAlias = (
@@ -183,3 +183,4 @@ ClientEvent: TypeAlias = (
     | Deleted
     | Storing
 )
+"""What `Client.events` yields: what happens around the messages."""

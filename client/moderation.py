@@ -45,7 +45,12 @@ T = TypeVar("T", bound=Event)
 
 
 class Moderation(ABC):
-    """Commands that want a role, or ownership; Client gives the means."""
+    """What Client can do for those with a role, or who own a room; each method names the role it wants.
+
+    `who` is a nick, held now or last, or a key as `confab id show` prints it. `seconds` are how long it holds; None:
+    for good. A reason has at most REASON_BYTES, and is shown. Most can be refused with not_allowed, no_such_nick or
+    no_such_room, which Receipt.wait raises as Rejected.
+    """
 
     @abstractmethod
     def _submit(self, command: Numbered) -> Receipt: ...
@@ -97,7 +102,7 @@ class Moderation(ABC):
         return self._submit(Rule(1, plain(where), plain(name), plain(value), plain(reason)))
 
     def rules(self, where: str = EVERYONE, timeout: float | None = 5.0) -> dict[str, str]:
-        """The rules of the broker ('*') or of a room, with what they are."""
+        """The rules of the broker ('*') or of a room: each name with its value."""
         return dict(self._ask(Rules(1, plain(where)), RuleList, timeout).rules)
 
     def admit(self, room: str, who: str) -> Receipt:
@@ -120,7 +125,7 @@ class Moderation(ABC):
         return self._ask(Invites(1), InviteList, timeout).invites
 
     def uninvite(self, invite: int) -> Receipt:
-        """Admin: withdraw an invite."""
+        """Admin: withdraw an invite, by its number."""
         return self._submit(Uninvite(1, invite))
 
     def audit(self, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> list[Deed]:

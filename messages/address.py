@@ -53,10 +53,10 @@ class Address:
     InvalidAddress.
     """
 
-    endpoint: str
-    key: bytes | None = None
+    endpoint: str  # as ZeroMQ writes it: tcp://host:port or ipc:///path
+    key: bytes | None = None  # 32 bytes
     token: str = ""  # of an invite that was made for somebody
-    plain: bool = False
+    plain: bool = False  # nothing is encrypted
 
     def __post_init__(self) -> None:
         if self.plain and not stays_here(self.endpoint):

@@ -18,7 +18,7 @@ Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=2**53)]  # exact in eve
 Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Device: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]  # random, made once per device slot
 Timeline: TypeAlias = Annotated[bytes, msgspec.Meta(max_length=16)]
-Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]
+Priority: TypeAlias = Literal["low", "normal", "high", "urgent"]  # of an announcement
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=10 * 366 * 86_400)]  # ten years: for ever is None
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from .commands import Priority
 
-Coming: TypeAlias = Literal["joined", "left", "lost", "back", "renamed", "away", "here"]
+Coming: TypeAlias = Literal["joined", "left", "lost", "back", "renamed", "away", "here"]  # see Presence
 
 
 class Event(msgspec.Struct, array_like=True, gc=False):
@@ -65,11 +65,11 @@ class Rejected(Event, tag="rejected"):
 class Person(msgspec.Struct, array_like=True, gc=False):
     """One line of the roster."""
 
-    nick: str
+    nick: str  # as its holder writes it
     since: int  # when this person came, in ms since the epoch
-    rooms: list[str]
-    away: str = ""
-    role: str = "guest"
+    rooms: list[str]  # those that the one who asks may know of
+    away: str = ""  # why; empty: here
+    role: str = "guest"  # one of ROLES
     lost: bool = False  # the connection broke and the lease still runs
 
 
@@ -83,10 +83,10 @@ class Roster(Event, tag="roster"):
 class RoomInfo(msgspec.Struct, array_like=True, gc=False):
     """One line of the room list."""
 
-    name: str
-    people: int
+    name: str  # with its #
+    people: int  # how many are in it now, quiet ones not counted
     joined: bool  # by the one who asks
-    topic: str = ""
+    topic: str = ""  # one line; empty: none
     private: bool = False  # for those who were let in; others are not told of it
 
 
@@ -135,8 +135,8 @@ class Announcement(Event, tag="announcement"):
 class Gap(Event, tag="gap"):
     """What came behind `after` up to `until` is no longer kept, or damaged; deliveries go on behind it."""
 
-    after: int
-    until: int
+    after: int  # a sequence
+    until: int  # a sequence
     at: int = 0  # when the oldest that is kept was committed; 0: nothing is, or the gap is one of damage
 
 
@@ -169,11 +169,11 @@ class Invited(Event, tag="invited"):
 class InviteInfo(msgspec.Struct, array_like=True, gc=False):
     """One line of the list of invites."""
 
-    invite: int
-    role: str
+    invite: int  # its number
+    role: str  # which whoever comes in with it gets
     left: int  # so many keys may still come in with it
     until: int | None  # ms since the epoch; None: no end
-    by: str
+    by: str  # who made it
 
 
 class InviteList(Event, tag="invite_list"):
@@ -186,13 +186,13 @@ class InviteList(Event, tag="invite_list"):
 class Deed(msgspec.Struct, array_like=True, gc=False):
     """One line of the audit trail: somebody with a role did something."""
 
-    seq: int
-    at: int
+    seq: int  # its place in the log
+    at: int  # ms since the epoch
     what: str  # as the command is called, or 'joined by invite'
-    by: str
+    by: str  # the nick as it was then
     whom: str = ""  # a nick, a room, a key, an address, or the number of a message
     detail: str = ""  # a role, or a rule and its value
-    reason: str = ""
+    reason: str = ""  # may be empty
     until: int | None = None  # ms since the epoch, for what ends by itself
 
 
@@ -225,17 +225,17 @@ class Progress(Event, tag="progress"):
 class Presence(Event, tag="presence"):
     """A person came, went, broke off, is back, took another nick, is away or here again."""
 
-    nick: str
-    what: Coming
+    nick: str  # whose
+    what: Coming  # joined, left, lost, back, renamed, away or here
     text: str = ""  # the new nick for renamed, else the reason or away text
 
 
 class RoomChange(Event, tag="room_change"):
     """A person entered or left a room of mine."""
 
-    room: str
-    nick: str
-    joined: bool
+    room: str  # with its #
+    nick: str  # whose; may be ours
+    joined: bool  # entered; else left
 
 
 class Typist(Event, tag="typing"):
@@ -250,35 +250,35 @@ class Ruled(Event, tag="ruled"):
     """A rule of the broker, or of a room of mine, has another value."""
 
     where: str  # '*' or '#room'
-    name: str
-    value: str
-    by: str
-    reason: str = ""
+    name: str  # of the rule
+    value: str  # as it is now
+    by: str  # the nick of who set it
+    reason: str = ""  # may be empty
 
 
 class Moderated(Event, tag="moderated"):
-    """Something was done to me: muted, unmuted, granted, transferred, revoked, or let into a room."""
+    """Something was done to me: muted, unmuted, granted, transferred, let into a room or put out of it."""
 
-    what: str
-    by: str
+    what: str  # muted, unmuted, granted, opened, expelled or transferred
+    by: str  # the nick of who did it
     detail: str = ""  # the role, the nick, or the room
-    reason: str = ""
+    reason: str = ""  # may be empty
     seconds: float | None = None  # for so long; None: until somebody changes it
 
 
 class Deleted(Event, tag="deleted"):
     """A message that was delivered is to be shown no more."""
 
-    seq: int
-    by: str
-    reason: str = ""
+    seq: int  # of the message
+    by: str  # the nick of who deleted it
+    reason: str = ""  # may be empty
 
 
 class Storing(Event, tag="storing"):
     """The broker cannot write its log any more and accepts nothing, or it can again."""
 
-    ok: bool
-    text: str
+    ok: bool  # it can write
+    text: str  # a sentence
 
 
 class Closing(Event, tag="closing"):

@@ -31,7 +31,7 @@ class Local(msgspec.Struct, frozen=True):
 class Home:
     """The folder, and the names inside it."""
 
-    path: Path
+    path: Path  # of the folder
 
     @property
     def broker(self) -> Path:

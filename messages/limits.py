@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PROTOCOL = 1  # the one version spoken; a Hello with another is told so
-DEFAULT_PORT = 5577
+DEFAULT_PORT = 5577  # TCP and UDP
 
 BODY_BYTES = 64 * 1024  # UTF-8 bytes of one message: long logs fit, a pasted file does not
 FRAME_BYTES = 256 * 1024  # bytes of one frame: a few of the largest messages; larger ones cut the connection

@@ -16,7 +16,7 @@ from .errors import InvalidName
 from .limits import NICK_LENGTH, ROOM_LENGTH, TOPIC_BYTES
 from .text import harmless
 
-EVERYONE = "*"
+EVERYONE = "*"  # the target that everyone is
 GENERAL = "#general"  # the room in which everyone starts
 
 # They would read as the system speaking.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-Role: TypeAlias = Literal["guest", "member", "announcer", "moderator", "admin", "owner"]
+Role: TypeAlias = Literal["guest", "member", "announcer", "moderator", "admin", "owner"]  # from the least
 
-ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = get_args(Role)  # from the least to the most
 _RANKS: dict[str, int] = {role: rank for rank, role in enumerate(ROLES)}
 
 
