@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 DEVELOP := $(VENV)/.installed-dev
+SITE := $(VENV)/.installed-docs
 
 # What people say reaches the recipes through the environment, so that quotes, blanks and `$` stay what they are.
 override NICK := $(value NICK)
@@ -16,7 +17,7 @@ override TEXT := $(value TEXT)
 export NICK TEXT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo broker client announce test check bench torture screenshots clean
+.PHONY: help install demo broker client announce test check bench torture screenshots docs clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,7 +41,7 @@ announce: $(RUNTIME) ## Tell everyone: make announce TEXT="Deploy at five"
 test: $(DEVELOP) ## Run the tests; options in ARGS="-k rooms"
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-check: $(DEVELOP) ## Run exactly what CI runs: lint, types, tests, and the wheel in use
+check: $(DEVELOP) ## Run exactly what CI runs: lint, types, site, tests, and the wheel in use
 	@exec .ci/run
 
 bench: $(RUNTIME) ## Measure confab beside its peers (about five minutes); one workload in ARGS="direct"
@@ -52,8 +53,11 @@ torture: $(DEVELOP) ## Test reliability under faults (about 50 minutes); one row
 screenshots: $(DEVELOP) ## Make the README's pictures from a real session (needs tmux)
 	@exec $(BIN)/python docs/screenshots.py
 
+docs: $(SITE) ## Serve the documentation as a site on http://127.0.0.1:8000; options in ARGS="-a 127.0.0.1:8001"
+	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs serve $(ARGS)
+
 clean: ## Remove all that was made here: .venv, caches, built packages (never messages or keys)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up ----------------------------------------------------------------------------------------------------------
@@ -86,3 +90,6 @@ $(RUNTIME): pyproject.toml $(BIN)/python
 
 $(DEVELOP): pyproject.toml $(BIN)/python
 	$(call install,.[dev],$@ $(RUNTIME))
+
+$(SITE): pyproject.toml $(BIN)/python
+	$(call install,.[docs],$@ $(RUNTIME))

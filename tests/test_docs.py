@@ -1,4 +1,4 @@
-"""What README and architecture.md say is so: links lead somewhere, lines are the right ones, examples run.
+"""What README and docs/ say is so: links lead somewhere, lines are the right ones, blocks of code parse, and run.
 
 `python -m tests.test_docs` puts the line numbers in docs/architecture.md right.
 """
@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,16 +23,8 @@ from client.console.commands import TABLE
 
 from .processes import DEADLINE, TREE, environment, running_broker
 
-DOCUMENTS = (
-    "README.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
-    "docs/architecture.md",
-    "docs/console.md",
-    "docs/running.md",
-    "docs/scripting.md",
-    "messages/PROTOCOL.md",
-)
+PAGES = ["*.md", "docs/**/*.md", "messages/*.md"]
+DOCUMENTS = sorted(path.relative_to(TREE).as_posix() for pattern in PAGES for path in TREE.glob(pattern))
 ARCHITECTURE = TREE / "docs" / "architecture.md"
 README = (TREE / "README.md").read_text("utf-8")
 LINE = re.compile(r"\[`(?P<name>[\w.]+)`\]\((?P<path>[^)#]+\.py)#L(?P<line>\d+)\)")
@@ -38,9 +32,9 @@ FOLLOWS = ("confab chat", "confab tail")  # do not end by themselves soon
 NOT_HERE = ("export ", "make ", ".venv/bin/")  # steer a shell, set up, or need a tree of their own
 
 
-def blocks(language: str) -> list[str]:
-    """The README's code blocks in this language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    """A page's code blocks in this language, the README's if none is named."""
+    return re.findall(rf"^```{language}(?: [^\n]*)?\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def commands() -> list[str]:
@@ -83,8 +77,48 @@ def test_links(document: str) -> None:
         assert path.exists(), target
         assert path.is_relative_to(TREE)
         if path.suffix == ".md" and anchor:
-            headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+            assert anchor in anchors(path.read_text("utf-8")), f"{target}#{anchor}"
+        elif anchor:
+            assert re.fullmatch(r"L\d+", anchor), f"{target}#{anchor}"
+            assert int(anchor[1:]) <= len(path.read_text("utf-8").splitlines())
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings; what begins with # in a block of code is none."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_code_parses(document: str) -> None:
+    """Every block of code is what it says it is."""
+    text = (TREE / document).read_text("utf-8")
+    known = ("python", "sh", "toml", "json", "crontab", "console", "hex", "")  # what is hex: tests/test_protocol_doc.py
+    fences = re.findall(r"^```(\w*)[^\n]*$", text, re.MULTILINE)
+    assert set(fences) <= set(known)
+    for block in blocks("python", text):
+        ast.parse(block)
+    for block in blocks("toml", text):
+        tomllib.loads(block)
+    for block in blocks("json", text):
+        json.loads(block)
+    for block in blocks("sh", text):
+        assert not complaint(block), block
+    for line in (line for block in blocks("crontab", text) for line in block.splitlines()):
+        found = re.fullmatch(r"(?:[\d*/,-]+ +){5}(?P<command>.+)|\w+=.+|", line)
+        assert found, line
+        assert not complaint(found["command"] or ""), line
+
+
+def complaint(script: str) -> str:
+    """What a shell has against a script that it does not run; empty: nothing."""
+    run = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    return run.stderr
+
+
+def test_a_block_that_does_not_parse_is_found() -> None:
+    """The control, for the one language that is read by another program."""
+    assert complaint("if true; do\n")
 
 
 @pytest.mark.parametrize("line", commands())
