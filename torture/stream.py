@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from client.console.themes import DEFAULT, THEMES
+
 from .texts import EVERY
 
 PICTURE = "\u241b"  # how an escape character is shown
 BELL = "\x07"  # a terminal rings: never by what a text says
 
 _SEQUENCE = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|\x1b")
-_PALETTE = "|".join(map(str, (167, 130, 100, 64, 29, 30, 32, 62, 135, 164, 161)))
+_PALETTE = "|".join(sorted(set(re.findall(r"color\((\d+)\)", " ".join(THEMES[DEFAULT].values())))))
 _STYLE = f"(?:0|1|2|3|4|7|3[1-7]|9[0-7]|38;5;(?:{_PALETTE}))"  # of the 256 colours only those that confab uses
 _OURS = re.compile(
     "\x1b\\["
