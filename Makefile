@@ -17,7 +17,7 @@ override TEXT := $(value TEXT)
 export NICK TEXT
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo broker client announce test check bench torture screenshots docs clean
+.PHONY: help install demo broker client announce test check bench torture screenshots docs catalogues clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ screenshots: $(DEVELOP) ## Make the README's pictures from a real session (needs
 
 docs: $(SITE) ## Serve the documentation as a site on http://127.0.0.1:8000; options in ARGS="-a 127.0.0.1:8001"
 	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs serve $(ARGS)
+
+catalogues: $(DEVELOP) ## Collect new texts for translation, and compile what is translated
+	@exec $(BIN)/python -m tests.catalogues
 
 clean: ## Remove all that was made here: .venv, caches, built packages (never messages or keys)
 	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,6 +9,7 @@ from typing import TypeVar
 from messages import BODY_BYTES, FRAME_BYTES, Code, Malformed, decode_commands, encode_commands
 
 from .errors import Rejected
+from .language import _, told
 from .receipt import Numbered
 from .targets import read_target
 
@@ -22,7 +23,7 @@ def plain(text: str) -> str:
     """The text as a plain str, since the codec takes no subclass of it (such as an enum's member)."""
     if isinstance(text, str):
         return text if type(text) is str else str.__str__(text)
-    raise TypeError(f"A text must be a str, not {type(text).__name__}.")
+    raise TypeError(_("A text must be a str, not {name}.").format(name=type(text).__name__))
 
 
 def check_body(body: str) -> str:
@@ -31,7 +32,9 @@ def check_body(body: str) -> str:
     size = len(body) if body.isascii() else len(_encode(body))
     if size > BODY_BYTES:
         limit, kib = BODY_BYTES // 1024, math.ceil(size / 1024)
-        text = f"A message may have {limit} KiB, this one has {kib} KiB; send it in parts."
+        text = _("A message may have {limit} KiB, this one has {kib} KiB; send it in parts.").format(
+            limit=limit, kib=kib
+        )
         raise Rejected(Code.TOO_LONG, text)
     return body
 
@@ -43,12 +46,12 @@ def check_command(command: C) -> C:
     except UnicodeEncodeError as error:
         raise _no_text() from error
     except OverflowError as error:
-        raise Rejected(Code.MALFORMED, "A number in this is larger than any that can be sent.") from error
+        raise Rejected(Code.MALFORMED, _("A number in this is larger than any that can be sent.")) from error
     [read] = decode_commands(frame)
     if isinstance(read, Malformed):
-        raise Rejected(read.code, read.text)
+        raise Rejected(read.code, told(read.text))
     if len(frame) > FRAME_BYTES // 2:
-        raise Rejected(Code.TOO_LONG, "This is far too long to be sent.")
+        raise Rejected(Code.TOO_LONG, _("This is far too long to be sent."))
     return command
 
 
@@ -60,4 +63,4 @@ def _encode(body: str) -> bytes:
 
 
 def _no_text() -> Rejected:
-    return Rejected(Code.MALFORMED, "This text holds half of a character (a lone surrogate), which cannot be sent.")
+    return Rejected(Code.MALFORMED, _("This text holds half of a character (a lone surrogate), which cannot be sent."))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from messages import find_home
 
+from .language import _
+
 if TYPE_CHECKING:
     from .console.chosen import Chosen
     from .oneshot import Out
@@ -16,13 +18,13 @@ if TYPE_CHECKING:
 def add_looks(parser: argparse.ArgumentParser) -> None:
     """The options of every command that shows messages."""
     parser.add_argument(
-        "--color", choices=("auto", "always", "never"), help="colours: auto (unless NO_COLOR is set), always, never"
+        "--color", choices=("auto", "always", "never"), help=_("colours: auto (unless NO_COLOR is set), always, never")
     )
     parser.add_argument(
-        "--ascii", action="store_const", const="always", help="marks and boxes in ASCII (by itself without UTF-8)"
+        "--ascii", action="store_const", const="always", help=_("marks and boxes in ASCII (by itself without UTF-8)")
     )
     parser.add_argument(
-        "--no-emoji", dest="emoji", action="store_const", const=False, help="emoji by their names, as in :tada:"
+        "--no-emoji", dest="emoji", action="store_const", const=False, help=_("emoji by their names, as in :tada:")
     )
 
 

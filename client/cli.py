@@ -8,31 +8,33 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from messages import MessageError, harmless
+from messages import MessageError, find_home, harmless
 
 from .config import CONFIG
 from .duties import DUTIES
-from .errors import ClientError
+from .errors import ClientError, NotConfigured
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, error_code, exit_code
-from .subcommands import COMMANDS, UsageError
+from .language import LANGUAGES, N_, _, choose, plural, spoken, told
+from .subcommands import COMMANDS, UsageError, add_language
 from .tools import TOOLS
 from .version import __version__
 
 ALL = COMMANDS | TOOLS | CONFIG | DUTIES
 
-EPILOG = """\
+EPILOG = N_("""\
 exit codes: 0 accepted, 1 rejected (doctor: a problem), 2 usage, 3 nobody there to take it, 4 broker unreachable,
 5 timed out, 6 not allowed, 7 accepted, but not as far as --wait asked.
 TARGET is @nick (or nick), '#room' or all; quote what your shell would read itself.
 Text comes from the arguments, or from standard input when there is none and that is a pipe or a file.
-"""
+""")
 
 
 class _Parser(argparse.ArgumentParser):
     """Raises instead of exiting, so that usage errors end like all others."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
+        sentence = message[:1].upper() + message[1:].rstrip(".")
+        raise UsageError(_("{sentence}. See `{prog} --help`.").format(sentence=sentence, prog=self.prog))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in arguments
     _survive_odd_encodings()
     try:
+        _choose_language(arguments)
         options = _parse(arguments)
         return ALL[options.command].run(options)
     except SystemExit as ending:  # --help and --version end so
@@ -66,10 +69,10 @@ def _survive_odd_encodings() -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, TimeoutError) and not str(error):
-        return "The broker did not answer in time."
+        return _("The broker did not answer in time.")
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    return str(error)
+    return told(str(error)) if isinstance(error, MessageError) else str(error)
 
 
 def _complain(as_json: bool, code: str, text: str, status: int) -> int:
@@ -87,6 +90,40 @@ def _complain(as_json: bool, code: str, text: str, status: int) -> int:
     return status
 
 
+# --- language ------------------------------------------------------------------------------------------------------
+
+
+def _choose_language(arguments: list[str]) -> None:
+    """Speak what --lang says, else the setting, else the locale: before the parser, which has texts of its own."""
+    language = _value(arguments, "--lang") or _setting(_value(arguments, "--home"))
+    choose(language if language in LANGUAGES else None)  # any other the parser refuses
+    if spoken() != "en":
+        argparse.__dict__.update(_=_, ngettext=plural)  # its phrases stand in our catalogues
+
+
+def _value(arguments: list[str], option: str) -> str | None:
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        if word == "--":
+            return None
+        if word == option:
+            return following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _setting(home: str | None) -> str | None:
+    path = find_home(home).settings
+    if not path.exists():  # reading it costs milliseconds
+        return None
+    from .settings import load
+
+    try:
+        return load(path).lang
+    except NotConfigured:  # who needs a setting says so, in the locale's language
+        return None
+
+
 # --- arguments -----------------------------------------------------------------------------------------------------
 
 
@@ -97,9 +134,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     row = ALL[command]
     parser = _Parser(
         prog=f"confab {command}",
-        usage=f"confab {command} {row.words} [options]".replace("  ", " "),
-        description=row.help[:1].upper() + row.help[1:] + ".",
-        epilog=EPILOG,
+        usage=_("confab {command} {words} [options]").format(command=command, words=row.words).replace("  ", " "),
+        description=_(row.help)[:1].upper() + _(row.help)[1:] + ".",
+        epilog=_(EPILOG),
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -118,29 +155,37 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 def _overview(arguments: list[str]) -> argparse.Namespace:
     """No command, or none of ours: --help, --version, or what comes near."""
     width = max(map(len, ALL)) + 2
-    rows = "\n".join(f"  {name:<{width}}{row.help}" for name, row in ALL.items())
+    rows = "\n".join(f"  {name:<{width}}{_(row.help)}" for name, row in ALL.items())
+    commands = _("commands:\n{rows}\n\n`confab COMMAND --help` tells the rest.").format(rows=rows)
     parser = _Parser(
         prog="confab",
-        usage="confab COMMAND [options]",
-        description="A messenger for teams that live in terminals, and for the scripts that work beside them.",
-        epilog=f"commands:\n{rows}\n\n`confab COMMAND --help` tells the rest.\n\n{EPILOG}",
+        usage=_("confab COMMAND [options]"),
+        description=_("A messenger for teams that live in terminals, and for the scripts that work beside them."),
+        epilog=f"{commands}\n\n{_(EPILOG)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"confab {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"confab {__version__}", help=_("show the version and exit")
+    )
+    add_language(parser)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    options, _ = parser.parse_known_args(arguments)
+    options = parser.parse_known_args(arguments)[0]
     if not options.words:
-        raise UsageError(f"Which command? There are {', '.join(ALL)}; `confab --help` tells more.")
+        raise UsageError(_("Which command? There are {all}; `confab --help` tells more.").format(all=", ".join(ALL)))
     from difflib import get_close_matches
 
     word = harmless(options.words[0][:40])
     close = get_close_matches(word, ALL, n=2)
-    advice = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(ALL)}."
-    raise UsageError(f"There is no command {word}. {advice}")
+    advice = (
+        _("Did you mean {close}?").format(close=_(" or ").join(close))
+        if close
+        else _("There are {all}.").format(all=", ".join(ALL))
+    )
+    raise UsageError(_("There is no command {word}. {advice}").format(word=word, advice=advice))
 
 
 def _check_encoding(word: str) -> None:
     try:
         word.encode()
     except UnicodeEncodeError as error:
-        raise UsageError("An argument is not valid UTF-8. Nothing was sent.") from error
+        raise UsageError(_("An argument is not valid UTF-8. Nothing was sent.")) from error

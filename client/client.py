@@ -42,6 +42,7 @@ from .check import check_body, check_command, known_target, plain
 from .connection import Connection
 from .errors import Broken, ClientError, Rejected, Unreachable
 from .inbox import Inbox
+from .language import _
 from .locate import find_broker
 from .model import ClientEvent, Connected, Message, Page
 from .moderation import Moderation
@@ -259,7 +260,7 @@ class Client(Moderation):
         Raises Rejected when the broker dismisses us. Each message goes to one reader only.
         """
         if not self._receive:
-            raise ClientError("This client was made with receive=False, so no message will come.")
+            raise ClientError(_("This client was made with receive=False, so no message will come."))
         yield from self._each(Inbox.take_message, timeout)
         failure = self._connection.session.failure
         if isinstance(failure, Rejected):
@@ -323,7 +324,9 @@ class Client(Moderation):
     def _ask(self, question: Numbered, kind: type[T], timeout: float | None) -> T:
         answer = self._connection.wait_for(self._submit(question), timeout)
         if not isinstance(answer, kind):
-            raise ClientError(f"The broker gave an answer that does not belong to the question: {answer!r}.")
+            raise ClientError(
+                _("The broker gave an answer that does not belong to the question: {answer!r}.").format(answer=answer)
+            )
         return answer
 
     def _read_back(
@@ -332,7 +335,7 @@ class Client(Moderation):
         """Ask on while it is short of the limit, since one page holds, and costs, only so much; but not for ever."""
         until = inf if timeout is None else monotonic() + timeout
         page = read_page(self._ask(question(limit, before), HistoryPage, timeout), self.nick)
-        for _ in range(_SHORT_PAGES + limit // HISTORY_PAGE):
+        for _turn in range(_SHORT_PAGES + limit // HISTORY_PAGE):
             left = until - monotonic()
             if page.before is None or len(page.messages) >= limit or left <= 0:
                 break

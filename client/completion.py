@@ -10,6 +10,7 @@ import argparse
 from messages import ROLES, completion_script
 
 from .cli import ALL
+from .language import _
 from .preferences import all_settings
 
 _NOTHING = {"zsh": "true"}  # to offer: else zsh takes even one option that fits for one of several possibilities
@@ -18,10 +19,10 @@ _NOTHING = {"zsh": "true"}  # to offer: else zsh takes even one option that fits
 def script(shell: str) -> str:
     """What the shell is to read."""
     parser = argparse.ArgumentParser(prog="confab")
-    parser.add_argument("--version", action="version", help="tell the version")
+    parser.add_argument("--version", action="version", help=_("show the version and exit"))
     commands = parser.add_subparsers(dest="command")
     for name, row in ALL.items():
-        command = commands.add_parser(name, help=row.help)
+        command = commands.add_parser(name, help=_(row.help))
         _add_positionals(command, row.words)
         row.prepare(command)
     return completion_script(parser, shell)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from messages import find_home
 
 from .exits import ACCEPTED
+from .language import N_
 from .subcommands import Subcommand, local
 
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ def _config(options: argparse.Namespace) -> int:
     return ACCEPTED
 
 
-CONFIG = {"config": Subcommand("every setting; what one is; or change it", "[SETTING [VALUE]]", local, _config)}
+CONFIG = {"config": Subcommand(N_("every setting; what one is; or change it"), "[SETTING [VALUE]]", local, _config)}

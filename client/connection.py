@@ -24,6 +24,7 @@ from .errors import Broken, ClientError, NotConfigured, NotReached
 from .frames import pack
 from .inbox import Inbox
 from .known import Broker
+from .language import _, told
 from .link import Link
 from .model import Connected, Message, NotKept, NotRemembered
 from .outbox import Kept
@@ -147,7 +148,7 @@ class Connection:
         """Wait until so many people have a message; see Receipt.wait for what it raises."""
         until = inf if timeout is None else monotonic() + timeout
         if by > 1 and isinstance(receipt.command, Post):
-            raise ClientError(f"A direct message is for one person, so {by} cannot have it.")
+            raise ClientError(_("A direct message is for one person, so {by} cannot have it.").format(by=by))
 
         def people() -> People:
             return receipt.read_by if state == "read" else receipt.delivered_to
@@ -233,9 +234,11 @@ class Connection:
         if self.session.refusal is not None:
             return self.session.refusal.with_traceback(None)
         if self.session.outbox.paused:
-            return TimeoutError("This was faster than the broker allows. It is still on its way, and goes by itself.")
+            return TimeoutError(
+                _("This was faster than the broker allows. It is still on its way, and goes by itself.")
+            )
         if self.session.state is State.UP:
-            return TimeoutError("The broker has not answered in time; the command may still be accepted.")
+            return TimeoutError(_("The broker has not answered in time; the command may still be accepted."))
         return self._unreachable()
 
     def _unreachable(self) -> ClientError:
@@ -248,7 +251,7 @@ class Connection:
         try:
             self._stay_connected(context)
         except BaseException as error:
-            broken = Broken(f"A bug in confab's client ended its thread: {error!r}.")
+            broken = Broken(_("A bug in confab's client ended its thread: {error!r}.").format(error=error))
             broken.__cause__ = error
             with self._lock:
                 self.session.fail(broken)
@@ -294,7 +297,7 @@ class Connection:
         try:
             link = Link(context, self._address, (self._profile.public, self._profile.secret), self._wake_read)
         except zmq.ZMQError as error:  # no descriptor left, say: that may pass
-            return f"No connection can be made: {error.strerror}."
+            return _("No connection can be made: {strerror}.").format(strerror=error.strerror)
         try:
             why = self._converse(link)
             if link.unproven:
@@ -321,7 +324,7 @@ class Connection:
             try:
                 events: list[AnyEvent] = [event for frame in frames for event in decode_events(frame)]
             except DecodeError as error:
-                return f"The broker sent what cannot be read: {error}"
+                return _("The broker sent what cannot be read: {error}").format(error=told(str(error)))
             now = monotonic()
             with self._lock:
                 if woken:
@@ -344,7 +347,7 @@ class Connection:
                 return link.broken or self.session.stale
             if not greeted:
                 if now >= give_up:
-                    return f"{self._address.endpoint} does not answer; is its name right?"
+                    return _("{endpoint} does not answer; is its name right?").format(endpoint=self._address.endpoint)
                 due = min(due, give_up)
             frames, woken = link.wait(due - monotonic())
             if woken:

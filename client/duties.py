@@ -12,8 +12,10 @@ from typing import Any
 from messages import EVERYONE, HISTORY_PAGE, ROLES, check_room, harmless
 
 from .exits import ACCEPTED
+from .language import N_, _
 from .spans import read_span
-from .subcommands import Subcommand, UsageError, add_common, count, no_words, open_client, patience
+from .subcommands import Subcommand, UsageError, add_common, no_words, open_client, patience
+from .values import count
 
 Deed = Callable[[Any, list[str], argparse.Namespace], Any]  # what is asked of a Client; returns a Receipt
 
@@ -21,36 +23,44 @@ Deed = Callable[[Any, list[str], argparse.Namespace], Any]  # what is asked of a
 def _span(text: str) -> float:
     seconds = read_span(text)
     if seconds is None:
-        raise argparse.ArgumentTypeError(f"{text} is no stretch of time: write it as in 10m, 24h or 7d")
+        raise argparse.ArgumentTypeError(
+            _("{text} is no stretch of time: write it as in 10m, 24h or 7d").format(text=text)
+        )
     return seconds
 
 
 def _uses(text: str) -> int:
     if (uses := count(text)) > 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is too many: a million at the most")
+        raise argparse.ArgumentTypeError(_("{text} is too many: a million at the most").format(text=text))
     return uses
 
 
 def _lasting(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
     parser.add_argument(
-        "--for", dest="seconds", type=_span, metavar="TIME", help="for 10m, 24h, 7d (default: for good)"
+        "--for", dest="seconds", type=_span, metavar="TIME", help=_("for 10m, 24h, 7d (default: for good)")
     )
 
 
 def _inviting(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
-    parser.add_argument("--uses", type=_uses, default=1, metavar="N", help="how many keys may come in with it (1)")
-    parser.add_argument("--expires", type=_span, metavar="TIME", help="until when: 30m, 24h, 7d (default: no end)")
-    parser.add_argument("--role", choices=ROLES, default="member", help="what those become who come with it (member)")
+    parser.add_argument("--uses", type=_uses, default=1, metavar="N", help=_("how many keys may come in with it (1)"))
+    parser.add_argument("--expires", type=_span, metavar="TIME", help=_("until when: 30m, 24h, 7d (default: no end)"))
+    parser.add_argument(
+        "--role", choices=ROLES, default="member", help=_("what those become who come with it (member)")
+    )
 
 
 def _auditing(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
     parser.add_argument(
-        "--limit", type=count, default=50, metavar="N", help=f"how many, the latest, at most {HISTORY_PAGE}"
+        "--limit",
+        type=count,
+        default=50,
+        metavar="N",
+        help=_("how many, the latest, at most {history_page}").format(history_page=HISTORY_PAGE),
     )
-    parser.add_argument("--before", type=count, metavar="SEQ", help="only those before this sequence number")
+    parser.add_argument("--before", type=count, metavar="SEQ", help=_("only those before this sequence number"))
 
 
 def _deed(needs: int, what: str, ask: Deed) -> Callable[[argparse.Namespace], int]:
@@ -60,7 +70,7 @@ def _deed(needs: int, what: str, ask: Deed) -> Callable[[argparse.Namespace], in
         from .oneshot import Out
 
         if len(options.words) < needs:
-            raise UsageError(f"{options.command} takes {what}.")
+            raise UsageError(_("{command} takes {what}.").format(command=options.command, what=_(what)))
         with open_client(options) as chat:
             seq = ask(chat, options.words, options).wait(patience(options))
         Out(as_json=options.json).accepted(seq, "", None)
@@ -75,13 +85,17 @@ def _reason(words: list[str], first: int = 1) -> str:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise UsageError(f"{text} is no number, as `confab history --json` shows them in `seq`, and `confab invites`.")
+        raise UsageError(
+            _("{text} is no number, as `confab history --json` shows them in `seq`, and `confab invites`.").format(
+                text=text
+            )
+        )
     return int(text)
 
 
 def _role(text: str) -> Any:
     if text not in ROLES:
-        raise UsageError(f"{text} is no role; there are {', '.join(ROLES)}.")
+        raise UsageError(_("{text} is no role; there are {roles}.").format(text=text, roles=", ".join(ROLES)))
     return text
 
 
@@ -133,105 +147,107 @@ def _audit(options: argparse.Namespace) -> int:
 
 DUTIES = {
     "kick": Subcommand(
-        "end a person's sessions",
+        N_("end a person's sessions"),
         "NICK [REASON ...]",
         add_common,
-        _deed(1, "a nick", lambda chat, words, _: chat.kick(words[0], _reason(words))),
+        _deed(1, N_("a nick"), lambda chat, words, _: chat.kick(words[0], _reason(words))),
     ),
     "ban": Subcommand(
-        "keep out a person's key, an address or a range",
+        N_("keep out a person's key, an address or a range"),
         "NICK|KEY|ADDRESS [REASON ...]",
         _lasting,
-        _deed(1, "whom", lambda chat, words, options: chat.ban(words[0], _reason(words), options.seconds)),
+        _deed(1, N_("whom"), lambda chat, words, options: chat.ban(words[0], _reason(words), options.seconds)),
     ),
     "unban": Subcommand(
-        "let in again",
+        N_("let in again"),
         "NICK|KEY|ADDRESS",
         add_common,
-        _deed(1, "whom", lambda chat, words, _: chat.unban(words[0])),
+        _deed(1, N_("whom"), lambda chat, words, _: chat.unban(words[0])),
     ),
     "mute": Subcommand(
-        "take nothing from a person that others would see",
+        N_("take nothing from a person that others would see"),
         "NICK [REASON ...]",
         _lasting,
-        _deed(1, "a nick", lambda chat, words, options: chat.mute(words[0], _reason(words), options.seconds)),
+        _deed(1, N_("a nick"), lambda chat, words, options: chat.mute(words[0], _reason(words), options.seconds)),
     ),
     "unmute": Subcommand(
-        "let a person speak again",
+        N_("let a person speak again"),
         "NICK",
         add_common,
-        _deed(1, "a nick", lambda chat, words, _: chat.unmute(words[0])),
+        _deed(1, N_("a nick"), lambda chat, words, _: chat.unmute(words[0])),
     ),
     "delete": Subcommand(
-        "show a message to nobody any more",
+        N_("show a message to nobody any more"),
         "NUMBER [REASON ...]",
         add_common,
-        _deed(1, "a message's number", lambda chat, words, _: chat.delete(_number(words[0]), _reason(words))),
+        _deed(1, N_("a message's number"), lambda chat, words, _: chat.delete(_number(words[0]), _reason(words))),
     ),
     "close": Subcommand(
-        "close a room: nobody may speak there or enter",
+        N_("close a room: nobody may speak there or enter"),
         "'#ROOM' [REASON ...]",
         add_common,
         _deed(
-            1, "a room", lambda chat, words, _: chat.set_rule("closed", _reason(words) or "on", check_room(words[0]))
+            1,
+            N_("a room"),
+            lambda chat, words, _: chat.set_rule("closed", _reason(words) or "on", check_room(words[0])),
         ),
     ),
     "reopen": Subcommand(
-        "open a closed room",
+        N_("open a closed room"),
         "'#ROOM'",
         add_common,
-        _deed(1, "a room", lambda chat, words, _: chat.set_rule("closed", "off", check_room(words[0]))),
+        _deed(1, N_("a room"), lambda chat, words, _: chat.set_rule("closed", "off", check_room(words[0]))),
     ),
     "lock": Subcommand(
-        "let nobody new in for now",
+        N_("let nobody new in for now"),
         "[REASON ...]",
         add_common,
-        _deed(0, "a reason", lambda chat, words, _: chat.set_rule("locked", "on", EVERYONE, _reason(words, 0))),
+        _deed(0, N_("a reason"), lambda chat, words, _: chat.set_rule("locked", "on", EVERYONE, _reason(words, 0))),
     ),
     "unlock": Subcommand(
-        "let newcomers in again",
+        N_("let newcomers in again"),
         "",
         add_common,
-        _deed(0, "nothing", lambda chat, words, _: chat.set_rule("locked", "off")),
+        _deed(0, N_("nothing"), lambda chat, words, _: chat.set_rule("locked", "off")),
     ),
     "admit": Subcommand(
-        "let a person into a private room",
+        N_("let a person into a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, "a room and a nick", lambda chat, words, _: chat.admit(words[0], words[1])),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.admit(words[0], words[1])),
     ),
     "expel": Subcommand(
-        "put a person out of a private room",
+        N_("put a person out of a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, "a room and a nick", lambda chat, words, _: chat.expel(words[0], words[1])),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.expel(words[0], words[1])),
     ),
     "grant": Subcommand(
-        "give a person, or a key that was never here, a role",
+        N_("give a person, or a key that was never here, a role"),
         "NICK|KEY ROLE",
         add_common,
-        _deed(2, "whom and a role", lambda chat, words, _: chat.grant(words[0], _role(words[1]))),
+        _deed(2, N_("whom and a role"), lambda chat, words, _: chat.grant(words[0], _role(words[1]))),
     ),
     "transfer": Subcommand(
-        "give a registered nick, its rooms and role to another key",
+        N_("give a registered nick, its rooms and role to another key"),
         "[NICK] KEY",
         add_common,
-        _deed(1, "a key", lambda chat, words, _: chat.transfer(words[-1], words[0] if len(words) > 1 else "")),
+        _deed(1, N_("a key"), lambda chat, words, _: chat.transfer(words[-1], words[0] if len(words) > 1 else "")),
     ),
     "revoke": Subcommand(
-        "free a nick, and end its registration and role",
+        N_("free a nick, and end its registration and role"),
         "[NICK] [REASON ...]",
         add_common,
-        _deed(0, "a nick", lambda chat, words, _: chat.revoke(words[0] if words else "", _reason(words))),
+        _deed(0, N_("a nick"), lambda chat, words, _: chat.revoke(words[0] if words else "", _reason(words))),
     ),
-    "rules": Subcommand("show or set the rules here or of a room", "['#ROOM'] [NAME VALUE]", add_common, _rules),
-    "invite": Subcommand("make an invite that lets so many people in", "", _inviting, _invite),
-    "invites": Subcommand("the invites there are", "", add_common, _invites),
+    "rules": Subcommand(N_("show or set the rules here or of a room"), "['#ROOM'] [NAME VALUE]", add_common, _rules),
+    "invite": Subcommand(N_("make an invite that lets so many people in"), "", _inviting, _invite),
+    "invites": Subcommand(N_("the invites there are"), "", add_common, _invites),
     "uninvite": Subcommand(
-        "withdraw an invite",
+        N_("withdraw an invite"),
         "NUMBER",
         add_common,
-        _deed(1, "an invite's number", lambda chat, words, _: chat.uninvite(_number(words[0]))),
+        _deed(1, N_("an invite's number"), lambda chat, words, _: chat.uninvite(_number(words[0]))),
     ),
-    "audit": Subcommand("what those with a role did", "", _auditing, _audit),
+    "audit": Subcommand(N_("what those with a role did"), "", _auditing, _audit),
 }

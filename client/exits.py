@@ -7,6 +7,7 @@ import os
 from messages import Code, MessageError
 
 from .errors import WRONG_BROKER, ClientError, NotConfigured, NotReached, Rejected, Unreachable, WrongSetting
+from .language import _
 
 ACCEPTED = 0
 REJECTED = 1  # also anything unforeseen
@@ -36,7 +37,9 @@ def describe_bug(error: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else "?"
-    return f"This is a bug in confab: {type(error).__name__} at {where}: {error}"
+    return _("This is a bug in confab: {name} at {where}: {error}").format(
+        name=type(error).__name__, where=where, error=error
+    )
 
 
 def exit_code(error: BaseException) -> int:

@@ -16,6 +16,7 @@ from messages import Home, check_nick
 
 from .errors import NotConfigured
 from .files import write_new
+from .language import _
 from .profile import make_keys
 
 _LONGEST = 4096  # bytes of an exported file; those that we write have some 200
@@ -42,7 +43,7 @@ def show_identity(home: Home, nick: str) -> Identity:
     nick = check_nick(nick)
     folder = home.profile(nick)
     new = not (folder / "key").exists()
-    public, _ = make_keys(folder)
+    public = make_keys(folder)[0]
     return Identity(nick, z85.decode(public), new)
 
 
@@ -51,14 +52,18 @@ def export_identity(home: Home, nick: str, file: Path) -> Identity:
     nick = check_nick(nick)
     folder = home.profile(nick)
     if not (folder / "key").exists():
-        raise NotConfigured(f"There is no profile {nick} in {home.path}, so there is nothing to export.")
+        raise NotConfigured(
+            _("There is no profile {nick} in {path}, so there is nothing to export.").format(nick=nick, path=home.path)
+        )
     public, secret = make_keys(folder)
-    note = f"Whoever has this file is {nick}. Keep it as you keep a password."
+    note = _("Whoever has this file is {nick}. Keep it as you keep a password.").format(nick=nick)
     content = msgspec.json.encode(_Exported(nick, secret.decode("ascii"), note))
     try:
         write_new(file, msgspec.json.format(content) + b"\n")
     except FileExistsError as error:
-        raise NotConfigured(f"{file} is there already and was left as it is. Choose another name.") from error
+        raise NotConfigured(
+            _("{file} is there already and was left as it is. Choose another name.").format(file=file)
+        ) from error
     return Identity(nick, z85.decode(public))
 
 
@@ -71,11 +76,13 @@ def import_identity(home: Home, file: Path, nick: str | None = None) -> Identity
     nick = check_nick(nick or exported.nick)
     folder = home.profile(nick)
     new = not (folder / "key").exists()
-    found, _ = make_keys(folder, exported.secret.encode("ascii"))
+    found = make_keys(folder, exported.secret.encode("ascii"))[0]
     if found != public:
         raise NotConfigured(
-            f"The profile {nick} in {home.path} has another key, and was left as it is. Choose another nick with --as, "
-            f"or move {folder} away first: that person is lost without it."
+            _(
+                "The profile {nick} in {path} has another key, and was left as it is. Choose another nick "
+                "with --as, or move {folder} away first: that person is lost without it."
+            ).format(nick=nick, path=home.path, folder=folder)
         )
     return Identity(nick, z85.decode(public), new)
 
@@ -87,5 +94,7 @@ def _read(file: Path) -> tuple[_Exported, bytes]:
         exported = msgspec.json.decode(content, type=_Exported)
         return exported, zmq.curve_public(exported.secret.encode("ascii"))
     except (msgspec.DecodeError, ValueError, zmq.ZMQError) as error:
-        text = f"{file} holds no key that `confab id export` wrote, or is damaged. Nothing was changed."
+        text = _("{file} holds no key that `confab id export` wrote, or is damaged. Nothing was changed.").format(
+            file=file
+        )
         raise NotConfigured(text) from error

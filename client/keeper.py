@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .language import N_, _
 from .outbox import Kept
 from .store import Damaged, Store, StoreError, put_aside
 
-LATER = "It stays where it is, and what was not sent before goes out when a later start can use it."
-MEMORY = "What you send is kept in memory only, until the broker has it."
+LATER = N_("It stays where it is, and what was not sent before goes out when a later start can use it.")
+MEMORY = N_("What you send is kept in memory only, until the broker has it.")
 
 
 class Keeper:
@@ -29,7 +30,7 @@ class Keeper:
         try:
             self._store = self._open(device, broker)
         except StoreError as error:
-            self.problem = f"{self.problem or f'{error}. {LATER}'} {MEMORY}"
+            self.problem = f"{self.problem or f'{error}. {_(LATER)}'} {_(MEMORY)}"
         self.device = self._store.device if self._store else os.urandom(16)
         self.kept = self._store.kept if self._store else None  # None: nothing can be kept
 
@@ -37,7 +38,9 @@ class Keeper:
         try:
             return Store(self._path, device, broker)
         except Damaged as error:
-            self.problem = self._give_up(error, "What was not sent before lies in it, and does not go out by itself.")
+            self.problem = self._give_up(
+                error, _("What was not sent before lies in it, and does not go out by itself.")
+            )
             return Store(self._path, device, broker)
 
     def save(self, kept: Kept) -> str:
@@ -48,12 +51,12 @@ class Keeper:
             self._store.save(kept)
         except StoreError as error:
             self.close()
-            return self._give_up(error, MEMORY)
+            return self._give_up(error, _(MEMORY))
         return ""
 
     def _give_up(self, error: StoreError, then: str) -> str:
         aside = put_aside(self._path)
-        where = f"It is kept as {aside.name}. " if aside else ""
+        where = _("It is kept as {name}.").format(name=aside.name) + " " if aside else ""
         return f"{error}. {where}{then}"
 
     def close(self) -> None:

@@ -28,9 +28,10 @@ from messages import (
 
 from .errors import WRONG_BROKER, NotConfigured, WrongBroker
 from .files import locked, write_whole
+from .language import N_, _
 
-FROM_INVITE = "from its invite"  # how a key is known, in brackets behind a fingerprint
-OF_THIS_HOME = "that of this home's own broker"
+FROM_INVITE = N_("from its invite")  # how a key is known, in brackets behind a fingerprint
+OF_THIS_HOME = N_("that of this home's own broker")
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -66,7 +67,9 @@ class KnownBrokers:
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError, InvalidAddress) as error:
-            text = f"{path} cannot be read ({error}). Mend it, or remove it, and give each broker's invite once more."
+            text = _(
+                "{path} cannot be read ({error}). Mend it, or remove it, and give each broker's invite once more."
+            ).format(path=path, error=error)
             raise NotConfigured(text) from error
         return entries
 
@@ -79,9 +82,16 @@ class KnownBrokers:
         known = self.get(address)
         if known is not None and address.key is not None and known.key != key_text(address.key):
             raise NotConfigured(
-                f"The broker at {address.endpoint} is known by the fingerprint {known.fingerprint} since {known.date}, "
-                f"but that of this invite is {key_fingerprint(address.key)}, so nothing was sent: when its owner says "
-                "that the new one is right, run `confab trust INVITE`."
+                _(
+                    "The broker at {endpoint} is known by the fingerprint {fingerprint} since {date}, but that "
+                    "of this invite is {key}, so nothing was sent: when its owner says that the new one is "
+                    "right, run `confab trust INVITE`."
+                ).format(
+                    endpoint=address.endpoint,
+                    fingerprint=known.fingerprint,
+                    date=known.date,
+                    key=key_fingerprint(address.key),
+                )
             )
         return known
 
@@ -95,7 +105,9 @@ class KnownBrokers:
 
     def _put(self, address: Address, *, replace: bool) -> Known | None:
         if address.key is None:
-            raise NotConfigured(f"There is no key in {address.endpoint}, so there is nothing to remember.")
+            raise NotConfigured(
+                _("There is no key in {endpoint}, so there is nothing to remember.").format(endpoint=address.endpoint)
+            )
         path, place = self._home.known, _place(address)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +120,9 @@ class KnownBrokers:
                     content = msgspec.json.encode({**entries, place: entry})
                     write_whole(path, msgspec.json.format(content) + b"\n")
         except OSError as error:
-            raise NotConfigured(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise NotConfigured(
+                _("{path} cannot be written: {error}.").format(path=path, error=error.strerror or error)
+            ) from error
         return before
 
 
@@ -125,23 +139,27 @@ class Broker(msgspec.Struct, frozen=True):
             if self.unknown_to is not None:
                 self.unknown_to.remember(self.address)
         except NotConfigured as error:
-            return f"The next start needs the invite again. {error}"
+            return _("The next start needs the invite again. {error}").format(error=error)
         return ""
 
     def mistaken_for(self, digest: bytes) -> WrongBroker | None:
         """Why the broker that goes by this fingerprint is another one; None if it is not."""
         if self.address.key is None or digest == fingerprint_hash(self.address.key):
             return None
-        expected, told = key_fingerprint(self.address.key), spell_fingerprint(digest)
+        expected, found = key_fingerprint(self.address.key), spell_fingerprint(digest)
         advice = (
-            "Start that one again, or pass the other's invite with --broker."
+            _("Start that one again, or pass the other's invite with --broker.")
             if self.source == OF_THIS_HOME
-            else "When its owner says that this is right, run `confab trust` with its new invite."
+            else _("When its owner says that this is right, run `confab trust` with its new invite.")
         )
         return WrongBroker(
             WRONG_BROKER,
-            f"The broker at {self.address.endpoint} is not the one you expect: its fingerprint should be {expected} "
-            f"({self.source}), but it calls itself {told}. Nothing was sent to it. {advice}",
+            _(
+                "The broker at {endpoint} is not the one you expect: its fingerprint should be {expected} ({source}), "
+                "but it calls itself {found}. Nothing was sent to it. {advice}"
+            ).format(
+                endpoint=self.address.endpoint, expected=expected, source=_(self.source), found=found, advice=advice
+            ),
         )
 
 

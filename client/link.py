@@ -14,6 +14,8 @@ from zmq.utils import z85
 
 from messages import Address, key_text
 
+from .language import _
+
 _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: looking up an enum costs more than the call
 _POLLIN = int(zmq.POLLIN)
 _FRAMES = 64  # read in one go before anything is sent again; some 60,000 events at the most
@@ -78,7 +80,9 @@ class Link:
         try:
             self._socket.connect(self._endpoint)
         except zmq.ZMQError as error:
-            self._break(f"{self._endpoint} cannot be reached: {error.strerror}.")
+            self._break(
+                _("{endpoint} cannot be reached: {strerror}.").format(endpoint=self._endpoint, strerror=error.strerror)
+            )
 
     # --- use ----------------------------------------------------------------------------------------------------------
 
@@ -130,28 +134,37 @@ class Link:
             case zmq.Event.HANDSHAKE_SUCCEEDED:
                 self.up = True
             case zmq.Event.HANDSHAKE_FAILED_AUTH:
-                self._break(f"The broker at {at} refuses this profile's key.")
+                self._break(_("The broker at {at} refuses this profile's key.").format(at=at))
             # two that speak different mechanisms part: who sees it first breaks off, and the other may not learn why
             case zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_NO_DETAIL if self._plain:
                 self._break(
-                    f"What listens at {at} is no confab broker, or an encrypted one; that needs its own invite."
+                    _(
+                        "What listens at {at} is no confab broker, or an encrypted one; that needs its own invite."
+                    ).format(at=at)
                 )
             case zmq.Event.HANDSHAKE_FAILED_PROTOCOL:
                 self._break(
-                    f"What listens at {at} is no confab broker, or one with --plain; that needs its own invite."
+                    _(
+                        "What listens at {at} is no confab broker, or one with --plain; that needs its own invite."
+                    ).format(at=at)
                 )
             case zmq.Event.HANDSHAKE_FAILED_NO_DETAIL:
                 self._break(
-                    f"What listens at {at} did not prove the broker's key; is the invite that of this broker? "
-                    "(One with --plain proves none, and one to which your address makes too many connections hangs up.)"
+                    _(
+                        "What listens at {at} did not prove the broker's key; is the invite that of this broker? "
+                        "(One with --plain proves none, and one to which your address makes too many connections "
+                        "hangs up.)"
+                    ).format(at=at)
                 )
                 self.unproven = True
             case zmq.Event.DISCONNECTED:
                 self._break(
-                    f"The connection to {at} broke." if self.up else f"What listens at {at} is no confab broker."
+                    _("The connection to {at} broke.").format(at=at)
+                    if self.up
+                    else _("What listens at {at} is no confab broker.").format(at=at)
                 )
             case zmq.Event.CLOSED:
-                self._break(f"Nobody answers at {at}.")
+                self._break(_("Nobody answers at {at}.").format(at=at))
 
     def _break(self, why: str) -> None:
         self.broken = self.broken or why

@@ -11,8 +11,11 @@ from messages import Address, Home, InvalidAddress, Local, key_text, parse_addre
 
 from .errors import NotConfigured
 from .known import FROM_INVITE, OF_THIS_HOME, Broker, KnownBrokers
+from .language import N_, _, told
 
-NOBODY = "No broker is known here. Start one with `make broker` or `confab-broker`, or pass its invite with --broker."
+NOBODY = N_(
+    "No broker is known here. Start one with `make broker` or `confab-broker`, or pass its invite with --broker."
+)
 
 _ANYWHERE = {"tcp://*:": "tcp://127.0.0.1:", "tcp://0.0.0.0:": "tcp://127.0.0.1:", "tcp://[::]:": "tcp://[::1]:"}
 
@@ -23,26 +26,29 @@ def find_broker(chosen: str | None, home: Home) -> Broker:
     local = _read_local(home)
     if chosen is None:
         if local is None or not local.endpoints:
-            raise NotConfigured(NOBODY)
+            raise NotConfigured(_(NOBODY))
         return _of_this_home(_reachable(local.endpoints[0]), local, home)
     try:
         address = parse_address(chosen)
     except InvalidAddress as error:
-        raise NotConfigured(str(error)) from error
+        raise NotConfigured(told(str(error))) from error
     if address.plain:
         return Broker(address, FROM_INVITE)  # not to be remembered: nothing proves the key
     brokers = KnownBrokers(home)
     known = brokers.check(address)
     if known is not None:
-        return Broker(replace(address, key=parse_key(known.key)), f"remembered since {known.date}")
+        return Broker(replace(address, key=parse_key(known.key)), _("remembered since {date}").format(date=known.date))
     if address.key is not None:
         own = local is not None and local.key == key_text(address.key)
         return Broker(address, FROM_INVITE, None if own else brokers)
     if local is not None and _is_local(address.endpoint, local):
         return _of_this_home(address.endpoint, local, home)
     raise NotConfigured(
-        f"A client needs the invite of {address.endpoint}, which carries the broker's key: confab://host:port/key, "
-        "as the broker prints it when it starts. Once it was welcomed with that, the address alone is enough."
+        _(
+            "A client needs the invite of {endpoint}, which carries the broker's key: "
+            "confab://host:port/key, as the broker prints it when it starts. Once it was welcomed with "
+            "that, the address alone is enough."
+        ).format(endpoint=address.endpoint)
     )
 
 
@@ -52,14 +58,20 @@ def _read_local(home: Home) -> Local | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
-        raise NotConfigured(f"{home.local} cannot be read ({error}); starting the broker writes it anew.") from error
+        raise NotConfigured(
+            _("{local} cannot be read ({error}); starting the broker writes it anew.").format(
+                local=home.local, error=error
+            )
+        ) from error
 
 
 def _of_this_home(endpoint: str, local: Local, home: Home) -> Broker:
     try:
         return Broker(Address(endpoint, parse_key(local.key), plain=local.plain), OF_THIS_HOME)
     except InvalidAddress as error:
-        raise NotConfigured(f"{home.local} is damaged ({error}); starting the broker writes it anew.") from error
+        raise NotConfigured(
+            _("{local} is damaged ({error}); starting the broker writes it anew.").format(local=home.local, error=error)
+        ) from error
 
 
 def _is_local(endpoint: str, local: Local) -> bool:

@@ -32,6 +32,7 @@ from . import fields
 from .client import Client
 from .errors import ClientError, Rejected
 from .known import Known
+from .language import N_, _, told
 from .model import Connected, Disconnected, Dismissed, Message, Page, Restored
 from .read import RESTORED, gap_text, local_time
 from .receipt import Awaited, Receipt
@@ -62,7 +63,7 @@ class Out:
     def line(self, text: str) -> None:
         """One line, at once: whoever reads a pipe is waiting for it."""
         if sys.stdout is None:
-            raise ClientError("Standard output is closed, so there is nowhere to write the answer.")
+            raise ClientError(_("Standard output is closed, so there is nowhere to write the answer."))
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -77,10 +78,11 @@ class Out:
         if self.as_json:
             self.object({"seq": seq, **({"to": target} if target else {}), **people})
         elif self.terminal:
-            told = "".join(
-                f" {state.title()}: {harmless(', '.join(nicks))}." for state, nicks in people.items() if nicks
-            )
-            self.line(f"Accepted as number {seq}.{told}")
+            told = [_("Accepted as number {seq}.").format(seq=seq)]
+            for text, state in ((N_("Delivered: {nicks}."), "delivered"), (N_("Read: {nicks}."), "read")):
+                if nicks := people.get(state):
+                    told.append(_(text).format(nicks=harmless(", ".join(nicks))))
+            self.line(" ".join(told))
 
     def pairs(self, found: Mapping[str, str]) -> None:
         """Names and their values: one object, or one a line."""
@@ -93,11 +95,13 @@ class Out:
     def invites(self, found: Iterable[InviteInfo]) -> None:
         """Which invites there are, one a line."""
         for one in found:
-            told = fields.invite(one)
+            invite = fields.invite(one)
             if self.as_json:
-                self.object(told)
+                self.object(invite)
             else:
-                self.line(harmless(f"{one.invite}  {one.left} × {one.role}  {told['until'] or 'no end'}  by {one.by}"))
+                text = _("{number}  {left} × {role}  {end}  by {by}")
+                end = invite["until"] or _("no end")
+                self.line(harmless(text.format(number=one.invite, left=one.left, role=one.role, end=end, by=one.by)))
 
     def deeds(self, found: Iterable[Deed]) -> None:
         """The audit trail, one deed a line."""
@@ -108,8 +112,8 @@ class Out:
             at = local_time(deed.at)
             until = None if deed.until is None else local_time(deed.until)
             why = f"({deed.reason})" if deed.reason else ""
-            ends = f"until {until:%Y-%m-%d %H:%M}" if until else ""
-            words = " ".join(filter(None, (deed.by, deed.what, deed.whom, deed.detail, ends, why)))
+            ends = _("until {until:%Y-%m-%d %H:%M}").format(until=until) if until else ""
+            words = " ".join(filter(None, (deed.by, deed.what, told(deed.whom), told(deed.detail), ends, why)))
             self.line(f"{at:%Y-%m-%d %H:%M:%S} {harmless(words)}")
 
     def messages(self, items: Iterable[Message], me: str) -> None:
@@ -142,7 +146,9 @@ def plain(item: Message) -> str:
     start = f"{item.at:%Y-%m-%d %H:%M:%S} {harmless(item.target)} {harmless(item.sender)}"
     if item.kind == "announcement":
         title = f"{harmless(item.title)}: " if item.title else ""
-        return f"{start} announces ({harmless(item.priority) or 'normal'}): {title}{harmless(item.body)}"
+        priority = harmless(item.priority) or "normal"
+        start = _("{start} announces ({priority})").format(start=start, priority=priority)
+        return f"{start}: {title}{harmless(item.body)}"
     return f"{start}: {harmless(item.body)}"
 
 
@@ -160,11 +166,13 @@ def read_stdin() -> str | None:
     with os.fdopen(0, "rb", closefd=False) as source:
         data = source.read(BODY_BYTES + 3)
     if len(data) > BODY_BYTES + 2 or len(text := data.rstrip(b"\r\n")) > BODY_BYTES:  # 2: the last line's end
-        raise Rejected(Code.TOO_LONG, "Standard input holds more than the 64 KiB of a message. Nothing was sent.")
+        raise Rejected(Code.TOO_LONG, _("Standard input holds more than the 64 KiB of a message. Nothing was sent."))
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise MessageError(f"Standard input is not valid UTF-8 (byte {error.start + 1}). Nothing was sent.") from error
+        raise MessageError(
+            _("Standard input is not valid UTF-8 (byte {error}). Nothing was sent.").format(error=error.start + 1)
+        ) from error
 
 
 def announce(
@@ -192,13 +200,13 @@ def who(chat: Client, out: Out, *, timeout: float) -> None:
         for person in people:
             out.object(fields.person(person))
         return
-    rows = [("NICK", "SINCE", "ROOMS", "")]
+    rows = [(_("NICK"), _("SINCE"), _("ROOMS"), "")]
     for person in people:
         since = local_time(person.since).strftime("%Y-%m-%d %H:%M")
         notes = [
             *([harmless(person.role)] if person.role != "guest" else []),
-            *([f"away: {harmless(person.away)}"] if person.away else []),
-            *(["connection lost"] if person.lost else []),
+            *([_("away: {away}").format(away=harmless(person.away))] if person.away else []),
+            *([_("connection lost")] if person.lost else []),
         ]
         rows.append((harmless(person.nick), since, harmless(" ".join(person.rooms)), ", ".join(notes)))
     out.table(rows)
@@ -244,9 +252,9 @@ def _tell_rest(page: Page, limit: int) -> None:
     if len(page.messages) >= limit:
         return
     if page.cut:
-        remark("What was said before is no longer kept.")
+        remark(_("What was said before is no longer kept."))
     elif page.before is not None:
-        remark(f"That is not all: --before {page.before} looks further back.")
+        remark(_("That is not all: --before {before} looks further back.").format(before=page.before))
 
 
 def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, silence: float | None) -> None:
@@ -258,7 +266,10 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
     known = {room.name for room in chat.list_rooms(connect)} if strange else set()
     for target in strange:
         if target not in known:  # to join it would make it
-            raise Rejected(Code.NO_SUCH_ROOM, f"There is no room {target}. Who joins it in a console makes it.")
+            raise Rejected(
+                Code.NO_SUCH_ROOM,
+                _("There is no room {target}. Who joins it in a console makes it.").format(target=target),
+            )
         chat.join(target).wait(connect)
     for item in chat.stream(silence):
         match item:
@@ -268,18 +279,22 @@ def tail(chat: Client, out: Out, targets: Sequence[str], *, connect: float, sile
                     if out.terminal and not wanted:  # to mark one as read says that all before it were shown
                         chat.mark_read(item)
             case Disconnected(why=why):
-                remark(f"The broker is away: {harmless(why)}")
+                remark(_("The broker is away: {why}").format(why=harmless(why)))
             case Connected(again=True):
-                remark("The broker is back.")
+                remark(_("The broker is back."))
             case Gap():
                 remark(gap_text(item))
             case Restored():
-                remark(RESTORED)
+                remark(_(RESTORED))
             case Dismissed(code=code, text=text):
                 raise Rejected(code, text)
             case _:
                 pass
-    raise TimeoutError(f"Nothing came for {silence:g} s." if silence is not None else "The stream has ended.")
+    raise TimeoutError(
+        _("Nothing came for {silence:g} s.").format(silence=silence)
+        if silence is not None
+        else _("The stream has ended.")
+    )
 
 
 def identity(out: Out, nick: str, key: bytes, then: str) -> None:
@@ -300,8 +315,11 @@ def trusted(out: Out, endpoint: str, key: bytes, before: Known | None) -> None:
     if out.as_json:
         out.object({"broker": endpoint, "fingerprint": now, "before": changed.fingerprint if changed else None})
         return
-    then = f" It was {changed.fingerprint} since {changed.date}." if changed else ""
-    out.line(f"The broker at {harmless(endpoint)} is known by the fingerprint {now} from now on.{then}")
+    text = _("The broker at {endpoint} is known by the fingerprint {now} from now on.")
+    if changed:
+        text += " " + _("It was {fingerprint} since {date}.")
+    then = {"fingerprint": changed.fingerprint, "date": changed.date} if changed else {}
+    out.line(text.format(endpoint=harmless(endpoint), now=now, **then))
 
 
 def _conversations(item: Message, me: str) -> set[str]:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from messages import RETRY_WINDOW, Announce, Down, Event, Invite, Kick, Post, Track
 
 from .errors import ClientError, OutboxFull, Rejected, Unreachable
+from .language import _
 from .receipt import Desk, Numbered, Receipt
 
 LIMIT = 100_000  # units of unanswered commands, one for each and one for each KiB of its text: 100 MB at the most
@@ -69,7 +70,11 @@ class Outbox:
         """Queue a command; raises OutboxFull, unless it must be queued anyway."""
         if self._units >= LIMIT and not anyway:
             count = len(self)
-            raise OutboxFull(f"{count:,} commands wait for the broker's answer already; wait for some receipts first.")
+            raise OutboxFull(
+                _("{count:,} commands wait for the broker's answer already; wait for some receipts first.").format(
+                    count=count
+                )
+            )
         self._units += receipt.units
         self.waiting.append(receipt)
         if self.keeping and isinstance(receipt.command, Post | Announce):
@@ -124,7 +129,7 @@ class Outbox:
         if self._refused and now < self.again_at:
             return []
         launched = self._sent_again() if now >= self.again_at else []
-        for _ in range(min(WINDOW - len(flying), len(waiting))):
+        for _each in range(min(WINDOW - len(flying), len(waiting))):
             receipt = waiting.popleft()
             receipt.command.number = number
             flying[number] = receipt
@@ -165,7 +170,7 @@ class Outbox:
             self._again.append(number)
             self.again_at = min(self.again_at, now + AGAIN_SECONDS)
         else:
-            self.answered(number, Unreachable(f"{why} So it is not known whether this was accepted."))
+            self.answered(number, Unreachable(_("{why} So it is not known whether this was accepted.").format(why=why)))
         return True
 
     @property
@@ -223,7 +228,7 @@ class Outbox:
         """After a break, forget what is in flight and must not happen twice: it may have worked the first time."""
         for number, receipt in list(self.flying.items()):
             if isinstance(receipt.command, UNREPEATABLE):
-                text = "The connection broke before the broker answered; it may have been done or not."
+                text = _("The connection broke before the broker answered; it may have been done or not.")
                 self.answered(number, Unreachable(text))
 
     def fail(self, error: ClientError) -> None:

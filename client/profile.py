@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from .errors import NotConfigured
 from .files import locked, write_whole
+from .language import _
 
 if TYPE_CHECKING:
     from .keeper import Keeper
@@ -81,9 +82,13 @@ def open_profile(folder: Path, keep_for: bytes | None = None) -> Profile:
         slot, path = _take_slot(folder)
         return Profile(path, keys, _device(slot), slot)
     except OSError as error:
-        raise NotConfigured(f"The profile in {folder} cannot be used: {error.strerror or error}.") from error
+        raise NotConfigured(
+            _("The profile in {folder} cannot be used: {error}.").format(folder=folder, error=error.strerror or error)
+        ) from error
     except UnicodeEncodeError as error:  # an old encoding of file names, and a nick in another script
-        text = f"The encoding of file names here, {error.encoding}, cannot write this nick. Use a locale with UTF-8."
+        text = _(
+            "The encoding of file names here, {encoding}, cannot write this nick. Use a locale with UTF-8."
+        ).format(encoding=error.encoding)
         raise NotConfigured(text) from error
 
 
@@ -112,7 +117,9 @@ def read_keys(path: Path) -> tuple[bytes, bytes]:
     try:
         return zmq.curve_public(secret), secret
     except (ValueError, zmq.ZMQError) as error:
-        text = f"The key file {path} is damaged. Put back a copy of it, or remove it to become a new person."
+        text = _("The key file {path} is damaged. Put back a copy of it, or remove it to become a new person.").format(
+            path=path
+        )
         raise NotConfigured(text) from error
 
 
@@ -179,7 +186,9 @@ def _lock_slot(path: Path) -> int | None:
 
 
 def _too_many(folder: Path) -> NotConfigured:
-    return NotConfigured(f"{_SLOTS} processes use the profile in {folder} already.")
+    return NotConfigured(
+        _("{slots} processes use the profile in {folder} already.").format(slots=_SLOTS, folder=folder)
+    )
 
 
 def _device(slot: int) -> bytes:

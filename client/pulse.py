@@ -10,6 +10,13 @@ from collections.abc import Iterable
 
 from messages import PING_SECONDS, SILENCE_SECONDS, Accepted, AnyCommand, Hello, Ping, Pong, Post, Welcome
 
+from .language import _
+
+
+def silence() -> str:
+    """Why a silent connection is given up."""
+    return _("The broker said nothing for {seconds:.0f} seconds.").format(seconds=SILENCE_SECONDS)
+
 
 class Pulse:
     """What was heard and said last, in monotonic seconds."""

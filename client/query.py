@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from messages import InvalidName, Search
 
+from .language import _
 from .targets import read_nick, read_target
 
 _AGES = {
@@ -30,7 +31,9 @@ def read_query(text: str, limit: int = 50, before: int | None = None) -> Search:
         match key.lower() if colon else "":
             case "from" | "in" | "after" | "before" if not value:
                 raise InvalidName(
-                    f"{word} needs something right behind it, as in from:bob, in:#ops or after:2026-11-24."
+                    _("{word} needs something right behind it, as in from:bob, in:#ops or after:2026-11-24.").format(
+                        word=word
+                    )
                 )
             case "from":
                 sender = read_nick(value)
@@ -52,7 +55,9 @@ def read_moment(text: str) -> datetime:
             return datetime.now().astimezone() - int(text[:-1]) * _AGES[text[-1].lower()]
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError, OSError):
-        raise InvalidName(f"{text} is no date; write 2026-11-24, 2026-11-24T17:00, or an age as in 12h.") from None
+        raise InvalidName(
+            _("{text} is no date; write 2026-11-24, 2026-11-24T17:00, or an age as in 12h.").format(text=text)
+        ) from None
 
 
 def milliseconds(moment: datetime) -> int:

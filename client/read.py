@@ -8,6 +8,7 @@ from functools import lru_cache
 from messages import Announcement, Gap, HistoryPage, fold
 from messages import Message as WireMessage
 
+from .language import N_, _
 from .model import Message, Page
 
 _ZONE_SECONDS = 900  # every time zone changes its offset on a quarter of an hour
@@ -27,18 +28,20 @@ def read_page(page: HistoryPage, nick: str) -> Page:
     return Page([read_message(item, nick) for item in page.items], page.before, page.cut)
 
 
-RESTORED = (
-    "The broker goes on from an earlier state of its log, as after a restored backup. "
-    "What was said last before that may be gone, for everyone."
+RESTORED = N_(
+    "The broker goes on from an earlier state of its log, as after a restored backup. What was "
+    "said last before that may be gone, for everyone."
 )
 
 
 def gap_text(event: Gap) -> str:
     """The sentence that tells a person of messages that are no longer kept, or are damaged."""
-    between = f"The messages between number {event.after} and {event.until + 1}"
+    between = _("The messages between number {after} and {before}").format(after=event.after, before=event.until + 1)
     if not event.at:
-        return f"{between} are no longer kept, or cannot be read any more."
-    return f"{between} are no longer kept. Reading goes on from {local_time(event.at):%Y-%m-%d %H:%M}."
+        return _("{between} are no longer kept, or cannot be read any more.").format(between=between)
+    return _("{between} are no longer kept. Reading goes on from {at:%Y-%m-%d %H:%M}.").format(
+        between=between, at=local_time(event.at)
+    )
 
 
 def local_time(at: int) -> datetime:

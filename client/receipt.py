@@ -41,6 +41,7 @@ from messages import (
 )
 
 from .errors import ClientError
+from .language import _
 
 Numbered: TypeAlias = (
     Post
@@ -169,9 +170,13 @@ class Receipt:
         ValueError for a `state` or a `by` that is none.
         """
         if state not in AWAITED:
-            raise ValueError(f"A message is waited for until it is {', '.join(AWAITED)}; {state!r} is none of these.")
+            raise ValueError(
+                _("A message is waited for until it is {awaited}; {state!r} is none of these.").format(
+                    awaited=", ".join(AWAITED), state=state
+                )
+            )
         if by < 1:
-            raise ValueError(f"Fewer than one person cannot be waited for, so `by` cannot be {by}.")
+            raise ValueError(_("Fewer than one person cannot be waited for, so `by` cannot be {by}.").format(by=by))
         if state != "accepted":
             return self.desk.wait_for_people(self, timeout, state, by)
         answer = self.desk.wait_for(self, timeout)

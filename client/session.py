@@ -20,7 +20,6 @@ from math import inf
 from messages import (
     DISMISSING,
     PROTOCOL,
-    SILENCE_SECONDS,
     Accepted,
     Announcement,
     AnyCommand,
@@ -61,17 +60,16 @@ from . import errors, model
 from .composing import Others, Pen
 from .deliveries import Deliveries
 from .inbox import Inbox
+from .language import _, told
 from .model import Connected
 from .outbox import Kept, Outbox
-from .pulse import Pulse
+from .pulse import Pulse, silence
 from .receipt import Desk, Numbered, Receipt
 from .standing import Standing
 from .tracking import Tracking
 from .version import __version__
 
 MARK_SECONDS = 0.2  # between two marks: at once for a message now and then, and next to nothing in a flood
-CLIENT = f"confab {__version__}"
-SILENT = f"The broker said nothing for {SILENCE_SECONDS:.0f} seconds."
 
 
 class State(Enum):
@@ -132,7 +130,7 @@ class Session:
         if self.failure is not None:
             raise self.failure.with_traceback(None)
         if self._closing < inf:
-            raise errors.Closed("This client is being closed.")
+            raise errors.Closed(_("This client is being closed."))
         receipt = Receipt(command, self._desk, size)
         self.outbox.add(receipt)
         if isinstance(command, Post):
@@ -208,7 +206,8 @@ class Session:
 
     def unreached(self, endpoint: str) -> errors.ClientError:
         """What to tell who waits for the session in vain: the broker's own word, if it answered."""
-        return self.turned_away or errors.Unreachable(self.why or f"No broker has answered at {endpoint} yet.")
+        nobody = _("No broker has answered at {endpoint} yet.").format(endpoint=endpoint)
+        return self.turned_away or errors.Unreachable(self.why or nobody)
 
     def tick(self, now: float) -> float:
         """Do what is due and return when to come again, at the latest."""
@@ -217,7 +216,7 @@ class Session:
         if self.state in (State.OFFLINE, State.OVER):
             return self._closing
         if self.pulse.silent(now):
-            self.stale = SILENT
+            self.stale = silence()
         if self.state is not State.UP:
             return min(self.pulse.silent_at, self._closing)
         if self.pulse.due(now):
@@ -285,7 +284,7 @@ class Session:
                 case Closed():
                     self.inbox.put_event(model.ServerClosed(event.by, event.reason))
                 case Dismissed():
-                    self.dismissed(errors.Rejected(event.code, event.text))
+                    self.dismissed(errors.Rejected(event.code, told(event.text)))
 
     # --- greeting -----------------------------------------------------------------------------------------------------
 
@@ -293,7 +292,7 @@ class Session:
         self.state, self._asked = State.GREETING, self.me.nick
         deliveries = self._deliveries
         after, began = (deliveries.cursor, deliveries.began) if deliveries.wanted else (None, None)
-        place = (after, deliveries.feed, self._quiet, CLIENT, began)
+        place = (after, deliveries.feed, self._quiet, f"confab {__version__}", began)
         self._ready.append(
             Hello(PROTOCOL, self.me.nick, self._device, *place, token=self._token, timeline=deliveries.timeline)
         )
@@ -319,6 +318,7 @@ class Session:
         self._tracking.welcomed()
 
     def _rejected(self, event: Rejected, now: float) -> None:
+        event.text = told(event.text)
         if event.number == 0 and event.code in DISMISSING:
             self.dismissed(errors.Rejected(event.code, event.text))
         elif event.number == 0 and self.state is State.GREETING:
@@ -327,14 +327,14 @@ class Session:
             if self.outbox.pause(event.number, now + event.again):
                 self.inbox.put_event(model.Slowed(event.again))
         elif event.code == Code.HELLO_FIRST:
-            self.stale = "The broker forgot this session."  # what was refused is sent again after the next Hello
+            self.stale = _("The broker forgot this session.")  # what was refused is sent again after the next Hello
         elif not (event.code == Code.NOT_READ and self.outbox.unknown(event.number, event.text, self.pulse.heard)):
             self.outbox.answered(event.number, errors.Rejected(event.code, event.text))
 
     def _greeting_refused(self, event: Rejected) -> None:
         if event.code not in (Code.NICK_TAKEN, Code.NICK_INVALID):
-            self.stale = event.text or f"The broker refuses to greet us ({event.code})."  # no other nick helps: later
-            self.turned_away = errors.Rejected(event.code, self.stale)
+            self.stale = event.text or _("The broker refuses to greet us ({code}).").format(code=event.code)
+            self.turned_away = errors.Rejected(event.code, self.stale)  # no other nick helps: later
             return
         if self._asked != self.me.nick:  # another nick was chosen meanwhile
             self._hello()
@@ -397,4 +397,4 @@ class Session:
         if self.state is State.UP:
             self._ready += [*self._deliveries.mark(), Bye()]
         self._deliveries.left = self.welcome is not None and not self.me.registered
-        self.fail(errors.Closed("This client was closed before the broker answered."))
+        self.fail(errors.Closed(_("This client was closed before the broker answered.")))

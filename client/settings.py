@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from .errors import NotConfigured
-from .language import _
+from .language import N_, _
 
 When: TypeAlias = Literal["auto", "always", "never"]
 Alarm: TypeAlias = Literal["bell", "osc9", "osc777", "none"]
@@ -30,40 +30,50 @@ Complain: TypeAlias = Callable[[Key, str], None]
 class Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which key does what in the console's input line, as prompt_toolkit names keys; several are pressed in turn."""
 
-    send: Annotated[str, Meta(description="sends the line")] = "enter"
-    newline: Annotated[str, Meta(description="begins a new line of the same message")] = "escape enter"
-    clear: Annotated[str, Meta(description="clears the line")] = "c-c"
-    leave: Annotated[str, Meta(description="leaves, when the line is empty")] = "c-d"
-    next: Annotated[str, Meta(description="turns to the next conversation with something unread")] = "escape a"
+    send: Annotated[str, Meta(description=N_("sends the line"))] = "enter"
+    newline: Annotated[str, Meta(description=N_("begins a new line of the same message"))] = "escape enter"
+    clear: Annotated[str, Meta(description=N_("clears the line"))] = "c-c"
+    leave: Annotated[str, Meta(description=N_("leaves, when the line is empty"))] = "c-d"
+    next: Annotated[str, Meta(description=N_("turns to the next conversation with something unread"))] = "escape a"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting. The description of each is what `confab config` says beside it."""
 
-    keywords: Annotated[tuple[str, ...], Meta(description="words that ring like your nick")] = ()
+    lang: Annotated[
+        Literal["auto", "en", "ru"],
+        Meta(description=N_("the language of texts; auto: the one of the locale, or English")),
+    ] = "auto"
+    keywords: Annotated[tuple[str, ...], Meta(description=N_("words that ring like your nick"))] = ()
     theme: Annotated[
-        str, Meta(description="the colours: any, dark, light, contrast, sober, or one of your own in [themes.NAME]")
+        str, Meta(description=N_("the colours: any, dark, light, contrast, sober, or one of your own in [themes.NAME]"))
     ] = "any"
     color: Annotated[
-        When, Meta(description="colours; auto: at a terminal that has them, unless NO_COLOR is in the environment")
+        When, Meta(description=N_("colours; auto: at a terminal that has them, unless NO_COLOR is in the environment"))
     ] = "auto"
     ascii: Annotated[
-        When, Meta(description="marks and boxes in ASCII alone; auto: where the locale's encoding is not UTF-8")
+        When, Meta(description=N_("marks and boxes in ASCII alone; auto: where the locale's encoding is not UTF-8"))
     ] = "auto"
-    emoji: Annotated[bool, Meta(description="emoji as such; false: by their names, as in :tada:")] = True
+    emoji: Annotated[bool, Meta(description=N_("emoji as such; false: by their names, as in :tada:"))] = True
     notify: Annotated[
         Alarm,
-        Meta(description="how it rings: the bell, or on the desktop by OSC 9 or 777, as your terminal has it"),
+        Meta(description=N_("how it rings: the bell, or on the desktop by OSC 9 or 777, as your terminal has it")),
     ] = "bell"
     conversations: Annotated[
         dict[str, Level],
-        Meta(description="what rings, by conversation, as in '#ops' = 'mute'; others: @nick all, the rest mentions"),
+        Meta(
+            description=N_("what rings, by conversation, as in '#ops' = 'mute'; others: @nick all, the rest mentions")
+        ),
     ] = {}
-    typing: Annotated[bool, Meta(description="tells others that you are writing, in rooms and to one person")] = True
-    keys: Annotated[Keys, Meta(description="keys by what they do, as in newline = 'c-j'; 'escape x' is Alt-X")] = Keys()
+    typing: Annotated[bool, Meta(description=N_("tells others that you are writing, in rooms and to one person"))] = (
+        True
+    )
+    keys: Annotated[Keys, Meta(description=N_("keys by what they do, as in newline = 'c-j'; 'escape x' is Alt-X"))] = (
+        Keys()
+    )
     themes: Annotated[
         dict[str, dict[str, str]],
-        Meta(description="themes of your own: what they are like, and the looks of each role that differs"),
+        Meta(description=N_("themes of your own: what they are like, and the looks of each role that differs")),
     ] = {}
 
 

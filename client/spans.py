@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .language import plural
+
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.IGNORECASE)
 
@@ -16,7 +18,11 @@ def read_span(text: str) -> float | None:
 
 def span_text(seconds: float) -> str:
     """So many seconds in words, in the largest unit that says it well."""
-    for name, unit in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}s"
-    return "1 second" if round(seconds) == 1 else f"{seconds:.0f} seconds"
+    minutes, hours, days = (round(seconds / unit) for unit in (60, 3_600, 86_400))
+    if seconds >= 2 * 86_400:
+        return plural("{days} day", "{days} days", days).format(days=days)
+    if seconds >= 2 * 3_600:
+        return plural("{hours} hour", "{hours} hours", hours).format(hours=hours)
+    if seconds >= 2 * 60:
+        return plural("{minutes} minute", "{minutes} minutes", minutes).format(minutes=minutes)
+    return plural("{seconds} second", "{seconds} seconds", round(seconds)).format(seconds=round(seconds))

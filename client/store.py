@@ -26,6 +26,7 @@ from tempfile import TemporaryDirectory
 
 from messages import Announce, DecodeError, Post, decode_commands, encode_commands
 
+from .language import _
 from .outbox import Kept, Row
 
 FORMAT = 2  # of the file
@@ -60,22 +61,26 @@ class Store:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path} cannot be opened ({_reason(error)})") from error
+            raise StoreError(_("{path} cannot be opened ({error})").format(path=path, error=_reason(error))) from error
         try:
             self.device = self._prepare(device)
             self.kept = self._load()
         except (sqlite3.Error, DecodeError, StoreError) as error:
             self._db.close()
-            text = str(error) if isinstance(error, StoreError) else f"{path} cannot be used ({_reason(error)})"
+            text = (
+                str(error)
+                if isinstance(error, StoreError)
+                else _("{path} cannot be used ({error})").format(path=path, error=_reason(error))
+            )
             raise (Damaged if _tells_damage(error) and _is_readable(path) else StoreError)(text) from error
 
     def _prepare(self, device: bytes) -> bytes:
         [version] = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, FORMAT):
-            raise StoreError(f"{self._path} was written by another version of confab")
+            raise StoreError(_("{path} was written by another version of confab").format(path=self._path))
         [health] = self._db.execute("PRAGMA quick_check(1)").fetchone()
         if health != "ok":
-            raise StoreError(f"{self._path} is damaged or cannot be read ({health})")
+            raise StoreError(_("{path} is damaged or cannot be read ({health})").format(path=self._path, health=health))
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         if version == 0:
@@ -91,7 +96,7 @@ class Store:
         for place, number, frame in self._db.execute(query, (self._broker,)):
             commands = decode_commands(frame)
             if len(commands) != 1 or not isinstance(commands[0], Post | Announce):
-                raise StoreError(f"{self._path} is damaged (no text at place {place})")
+                raise StoreError(_("{path} is damaged (no text at place {place})").format(path=self._path, place=place))
             rows.append(Row(place, number, commands[0]))
         return Kept(rows, *_reader(self._db, self._broker))
 
@@ -117,7 +122,9 @@ class Store:
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):  # a failed COMMIT leaves it open, other failures may have ended it
                 self._db.execute("ROLLBACK")
-            raise StoreError(f"{self._path} cannot be written ({_reason(error)})") from error
+            raise StoreError(
+                _("{path} cannot be written ({error})").format(path=self._path, error=_reason(error))
+            ) from error
 
     def _sync(self, full: bool) -> None:
         if full is not self._full:
@@ -157,7 +164,7 @@ def examine(path: Path) -> str:
                     copyfile(path.with_name(path.name + suffix), copy.with_name(copy.name + suffix))
             Store(copy, bytes(16), b"").close()
         except OSError as error:
-            return f"{path} cannot be read ({_reason(error)})"
+            return _("{path} cannot be read ({error})").format(path=path, error=_reason(error))
         except StoreError as error:
             return str(error).replace(str(copy), str(path))
     return ""

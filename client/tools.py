@@ -12,16 +12,12 @@ from messages import SHELLS, parse_address
 
 from .exits import ACCEPTED
 from .language import N_, _
-from .subcommands import Subcommand, UsageError, no_words, printing, reach
+from .subcommands import Subcommand, UsageError, add_language, no_words, printing, reach
 
 
 def _examining(parser: argparse.ArgumentParser) -> None:
     reach(parser)
     printing(parser)
-
-
-def _no_options(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -34,6 +30,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _playing(parser: argparse.ArgumentParser) -> None:
+    add_language(parser)
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help=_("N times as fast as people are (1)"))
 
 
@@ -70,6 +67,6 @@ TOOLS = {
     "demo": Subcommand(N_("watch a lively session of several people, to see what this is"), "", _playing, _demo),
     "doctor": Subcommand(N_("what is wrong with this set-up, and how to mend it"), "", _examining, _doctor),
     "completion": Subcommand(
-        N_("what your shell reads to complete with Tab"), "|".join(SHELLS), _no_options, _completion
+        N_("what your shell reads to complete with Tab"), "|".join(SHELLS), add_language, _completion
     ),
 }

@@ -10,11 +10,12 @@ from messages import TRACK_SEQS, TRACKED, Announce, Post, Progress, Track
 
 from .errors import ClientError
 from .inbox import Inbox
+from .language import N_, _
 from .model import Reached
 from .read import RESTORED
 from .receipt import Awaited, Desk, Numbered, Receipt
 
-PLACE_UNKNOWN = "The broker does not know any more as which number."
+PLACE_UNKNOWN = N_("The broker does not know any more as which number.")
 
 
 class Tracking:
@@ -30,7 +31,7 @@ class Tracking:
     def watch(self, receipt: Receipt) -> None:
         """Ask for a message's progress as soon as it is accepted; raises ClientError for what cannot be tracked."""
         if not trackable(receipt.command):
-            raise ClientError("Who has a message is told of direct messages and announcements only.")
+            raise ClientError(_("Who has a message is told of direct messages and announcements only."))
         if receipt.seq not in self._watched and not (receipt.read_by and isinstance(receipt.command, Post)):
             self._waiting[receipt] = None
 
@@ -44,7 +45,7 @@ class Tracking:
         """What was accepted may be undone, and its sequence another message's: nothing more is known of it."""
         for receipt in [*self._watched.values(), *(receipt for receipt in self._waiting if receipt.done)]:
             self._waiting.pop(receipt, None)
-            receipt.untracked = ClientError(RESTORED)
+            receipt.untracked = ClientError(_(RESTORED))
         self._watched.clear()
 
     def questions(self) -> list[Receipt]:
@@ -56,7 +57,7 @@ class Tracking:
         for receipt in accepted:
             del self._waiting[receipt]
             if receipt.answer == 0:
-                receipt.untracked = ClientError(PLACE_UNKNOWN)
+                receipt.untracked = ClientError(_(PLACE_UNKNOWN))
         fresh = {receipt.seq: receipt for receipt in accepted if receipt.seq}
         self._watched |= fresh
         while len(self._watched) > TRACKED:  # the broker forgets those asked for first, too
@@ -100,9 +101,17 @@ def trackable(command: Numbered) -> bool:
 
 def shortfall(seq: int, state: Awaited, by: int, people: list[str], problem: ClientError | None) -> str:
     """What to say when too few people have an accepted message in time, or nobody will tell."""
-    accepted = f"It is accepted as number {seq}" if seq else "It is accepted"
+    accepted = _("It is accepted as number {seq}").format(seq=seq) if seq else _("It is accepted")
     if problem is not None:
-        return f"{accepted}, but who has it cannot be told: {problem}"
-    how = "read by" if state == "read" else "delivered to"
-    found = f"only {len(people)} of {by} in time: {', '.join(people)}" if people else "nobody in time"
-    return f"{accepted}, but {how} {found}."
+        return _("{accepted}, but who has it cannot be told: {problem}").format(accepted=accepted, problem=problem)
+    if people:
+        text = {
+            "read": N_("{accepted}, but read by only {count} of {by} in time: {people}."),
+            "delivered": N_("{accepted}, but delivered to only {count} of {by} in time: {people}."),
+        }[state]
+    else:
+        text = {
+            "read": N_("{accepted}, but read by nobody in time."),
+            "delivered": N_("{accepted}, but delivered to nobody in time."),
+        }[state]
+    return _(text).format(accepted=accepted, count=len(people), by=by, people=", ".join(people))

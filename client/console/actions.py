@@ -11,13 +11,14 @@ from collections.abc import Callable
 from messages import BODY_BYTES, EVERYONE, GENERAL, Code, MessageError, check_room, fold, harmless
 
 from ..errors import ClientError
+from ..language import N_, _
 from ..receipt import Receipt
 from ..targets import read_nick, read_target
 from .shown import Receipts, Refusal, Sharing, progress, room_list, roster
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
-DOWN_USAGE = "It goes like this: /down [in 30s] [reason]"
+DOWN_USAGE = N_("It goes like this: /down [in 30s] [reason]")
 
 # Whoever types one of these means no reason: a time, a time further on, or not to take the broker down at all.
 _LOOKS_LIKE_DELAY = re.compile(r"(?:in|after|at)\b|[-+]?\.?\d|.*\bin\s+\d", re.DOTALL | re.IGNORECASE)
@@ -76,7 +77,9 @@ def _fits(talk: Talk, text: str) -> bool:
 
 def too_long(size: int) -> str:
     """Why a text of so many bytes is not sent, in words."""
-    return f"That is {size:,} bytes of text; a message holds at most 64 KiB ({BODY_BYTES:,}). Nothing was sent."
+    return _(
+        "That is {size:,} bytes of text; a message holds at most 64 KiB ({body_bytes:,}). Nothing was sent."
+    ).format(size=size, body_bytes=BODY_BYTES)
 
 
 def _say(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str) -> None:
@@ -115,7 +118,7 @@ def receipts(talk: Talk, arguments: list[str]) -> None:
             talk.chat.read_receipts = wish == "on"
             talk.show(Sharing(talk.chat.read_receipts))
         case _:
-            talk.show(Refusal("It goes like this: /receipts, /receipts off or /receipts on."))
+            talk.show(Refusal(_("It goes like this: /receipts, /receipts off or /receipts on.")))
 
 
 def turn_to(talk: Talk, arguments: list[str]) -> None:
@@ -129,7 +132,7 @@ def turn_to(talk: Talk, arguments: list[str]) -> None:
         talk.refuse(error)
         return
     if target.startswith("#") and target not in talk.chat.rooms:
-        talk.show(Refusal(f"You are not in {target}. /join {target} enters it."))
+        talk.show(Refusal(_("You are not in {target}. /join {target} enters it.").format(target=target)))
         return
     if target.startswith("@"):
         target = "@" + talk.people.get(fold(target[1:]), target[1:])
@@ -166,7 +169,7 @@ def join(talk: Talk, arguments: list[str]) -> None:
 def leave(talk: Talk, arguments: list[str]) -> None:
     """Leave a room; when it is the current one, turn to another room, never to everyone."""
     if not arguments and not talk.current.startswith("#"):
-        talk.show(Refusal("Which room? You are talking to no room now: /leave #room."))
+        talk.show(Refusal(_("Which room? You are talking to no room now: /leave #room.")))
         return
     try:
         room = check_room(arguments[0] if arguments else talk.current)
@@ -175,7 +178,7 @@ def leave(talk: Talk, arguments: list[str]) -> None:
         return
 
     def left(seq: int) -> None:
-        talk.done("/leave", f"You left {room}.")
+        talk.done("/leave", _("You left {room}.").format(room=room))
         talk.attention.turned(room)
         if talk.current != room:
             return
@@ -184,7 +187,11 @@ def leave(talk: Talk, arguments: list[str]) -> None:
         if target != room:
             talk.turn_to(target)
         if not others:
-            talk.tell(f"You no longer hear {target}, but plain text still goes there; /to TARGET changes that.")
+            talk.tell(
+                _("You no longer hear {target}, but plain text still goes there; /to TARGET changes that.").format(
+                    target=target
+                )
+            )
 
     carry_out(talk, lambda: talk.chat.leave(room), left)
 
@@ -194,7 +201,7 @@ def rename(talk: Talk, arguments: list[str]) -> None:
     carry_out(
         talk,
         lambda: talk.chat.rename(read_nick(arguments[0])),
-        lambda seq: talk.done("/nick", f"You are now {talk.chat.nick}."),
+        lambda seq: talk.done("/nick", _("You are now {nick}.").format(nick=talk.chat.nick)),
     )
 
 
@@ -207,25 +214,29 @@ def another_nick(talk: Talk, text: str) -> None:
         talk.refuse(error)
     else:
         talk.wants_nick = False
-        talk.aside(f"Asking for {nick}.")
+        talk.aside(_("Asking for {nick}.").format(nick=nick))
 
 
 def away(talk: Talk, arguments: list[str]) -> None:
     """Say that one is away, or back."""
     text = arguments[0] if arguments else ""
-    done = f"You are away: {harmless(text)}. /away alone says that you are back." if text else "You are here again."
+    done = (
+        _("You are away: {text}. /away alone says that you are back.").format(text=harmless(text))
+        if text
+        else _("You are here again.")
+    )
     do(talk, "/away", lambda: talk.chat.away(text), done)
 
 
 def register(talk: Talk, arguments: list[str]) -> None:
     """Have nick, rooms and mail kept."""
-    done = "Your nick and your rooms are kept, and what you miss comes when you are back. /unregister ends that."
+    done = _("Your nick and your rooms are kept, and what you miss comes when you are back. /unregister ends that.")
     do(talk, "/register", talk.chat.register, done)
 
 
 def unregister(talk: Talk, arguments: list[str]) -> None:
     """Be a guest again."""
-    done = "You are a guest again: when you leave, your nick is free."
+    done = _("You are a guest again: when you leave, your nick is free.")
     do(talk, "/unregister", talk.chat.unregister, done)
 
 
@@ -248,14 +259,15 @@ def read_delay(text: str) -> tuple[float, str]:
     would take the broker down now.
     """
     if _LOOKS_LIKE_NO.fullmatch(text):
-        raise ValueError(f"The broker stays up: {text.split()[0]} is no reason to take it down. {DOWN_USAGE}")
+        stays = _("The broker stays up: {word} is no reason to take it down. {usage}")
+        raise ValueError(stays.format(word=text.split()[0], usage=_(DOWN_USAGE)))
     if not _LOOKS_LIKE_DELAY.match(text):
         return 0.0, text
     found = _DELAY.fullmatch(text)
     seconds = float(found["count"]) * _UNITS[found["unit"].lower()[:1] or "s"] if found else DAY_SECONDS + 1
     if not found or seconds > DAY_SECONDS:
-        time = "A time looks like this: in 30s, in 10 min or in 2h, and is at most a day."
-        raise ValueError(f"The broker stays up. {time} {DOWN_USAGE}")
+        time = _("The broker stays up. A time looks like this: in 30s, in 10 min or in 2h, and is at most a day.")
+        raise ValueError(f"{time} {_(DOWN_USAGE)}")
     return seconds, (found["rest"] or "").strip()
 
 

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from messages import MessageError
 
 from ..errors import ClientError
+from ..language import N_, _
 from ..targets import read_target
 from . import actions, duties, lookback, setting, watch
 from .shown import Help, Notice, Refusal
@@ -89,57 +90,75 @@ def show_help(talk: Talk, arguments: list[str]) -> None:
             talk.show(unknown(Unknown(word, near(word))))
             return
     talk.show(
-        Help(tuple((command.usage, command.names[1:], command.help) for command in chosen)),
-        Notice("Anything else you type goes to the current conversation; /to alone says which."),
+        Help(tuple((command.usage, command.names[1:], _(command.help)) for command in chosen)),
+        Notice(_("Anything else you type goes to the current conversation; /to alone says which.")),
     )
 
 
 TABLE = (
-    Command(("/msg", "-to"), "NICK text", "say something to one person", 2, 2, actions.message, "target"),
-    Command(("/all", "$"), "text", "say something to everyone", 1, 1, actions.say_to_all),
-    Command(("/to",), "TARGET", "talk to @nick, #room or all from now on", 0, 1, actions.turn_to, "target"),
-    Command(("/who", "/users?"), "", "who is online, since when, in which rooms", 0, 0, actions.who),
-    Command(("/rooms",), "", "which rooms there are", 0, 0, actions.rooms),
-    Command(("/join",), "#room", "enter a room (made when new) and talk there", 1, 1, actions.join, "room"),
-    Command(("/leave",), "[#room]", "leave a room; without one, the current", 0, 1, actions.leave, "room"),
-    Command(("/next",), "", "turn to what is unread elsewhere, mentions first", 0, 0, watch.next_unread),
-    Command(("/history",), "[N]", "what was said here last; again: before that; around NUMBER", 0, 1, lookback.history),
-    Command(("/search",), "words", "find messages; from:NICK in:TARGET after:DATE before:DATE", 1, 1, lookback.search),
-    Command(("/announce",), "text", "an announcement nobody overlooks", 1, 1, actions.announce),
-    Command(("/ack",), "", "take urgent announcements off the screen", 0, 0, watch.acknowledge),
-    Command(("/notify",), "[TARGET] all|mentions|mute", "what rings; or bell, osc9, osc777, none", 0, 1, watch.notify),
-    Command(("/dnd",), "[for 1h]|off", "do not disturb: nothing rings but what is urgent", 0, 1, watch.do_not_disturb),
-    Command(("/status",), "", "what is unread, who is writing, how the connection is", 0, 0, watch.status),
-    Command(("/receipts",), "[off|on]", "who has read you; whether others learn it of you", 0, 1, actions.receipts),
-    Command(("/nick",), "NAME", "take another nick", 1, 1, actions.rename),
-    Command(("/away",), "[text]", "say that you are away; without text, back", 0, 1, actions.away),
-    Command(("/register",), "", "keep your nick, your rooms and your mail while you are away", 0, 0, actions.register),
-    Command(("/unregister",), "", "be a guest again, whose nick is free on leaving", 0, 0, actions.unregister),
-    Command(("/set",), "[NAME [VALUE]]", "your settings; one of them; changes it", 0, 2, setting.assign, "setting"),
-    Command(("/help", "-comms"), "[command|keys]", "every command; which keys do what", 0, 1, show_help, "command"),
-    Command(("/quit", "-q"), "", "leave; a key does too (/help keys)", 0, 1, actions.quit_console),
-    Command(("/topic",), "[#room] [text]", "what a room is about; owner and moderators set it", 0, 1, duties.topic),
-    Command(("/delete",), "[NUMBER] [reason]", "show a message no more: mine; moderators: any", 0, 2, duties.delete),
-    Command(("/rule",), "[#room] [NAME VALUE]", "the rules here or of a room; admins, owners: set", 0, 1, duties.rule),
-    Command(("/admit",), "NICK [#room]", "owners of a private room: let a person in", 1, 2, duties.admit, "nick"),
-    Command(("/expel",), "NICK [#room]", "owners of a private room: put a person out", 1, 2, duties.expel, "nick"),
-    Command(("/transfer",), "[NICK] KEY", "my registered nick, rooms and role to another key", 1, 2, duties.transfer),
-    Command(("/revoke",), "[NICK] [reason]", "free my nick, end role; admins: another's", 0, 2, duties.revoke, "nick"),
-    Command(("/kick",), "NICK [reason]", "moderators: end a person's sessions", 1, 2, duties.kick, "nick"),
-    Command(("/ban",), "NICK|ADDRESS [for 2h] [reason]", "moderators: keep out", 1, 2, duties.ban, "nick"),
-    Command(("/unban",), "NICK|ADDRESS", "moderators: let in again", 1, 1, duties.unban, "nick"),
-    Command(("/mute",), "NICK [for 10m] [reason]", "moderators: nobody hears it", 1, 2, duties.mute, "nick"),
-    Command(("/unmute",), "NICK", "moderators: let speak again", 1, 1, duties.unmute, "nick"),
-    Command(("/close",), "[#room] [reason]", "moderators, owners: close a room", 0, 2, duties.close, "room"),
-    Command(("/reopen",), "[#room]", "moderators, owners: open it again", 0, 1, duties.reopen, "room"),
-    Command(("/lock",), "[reason]", "moderators: nobody new comes in", 0, 1, duties.lock),
-    Command(("/unlock",), "", "moderators: newcomers come in again", 0, 0, duties.unlock),
-    Command(("/audit",), "[N]", "moderators: who did what to whom", 0, 1, duties.audit),
-    Command(("/grant",), "NICK ROLE", "admins: give a person a role", 2, 2, duties.grant, "nick"),
-    Command(("/invite",), "[N] [for 24h] [as ROLE]", "admins: an invite for so many people", 0, 1, duties.invite),
-    Command(("/invites",), "", "admins: the invites that are good", 0, 0, duties.invites),
-    Command(("/uninvite",), "NUMBER", "admins: withdraw one", 1, 1, duties.uninvite),
-    Command(("/down", "down server"), "[in 30s] [reason]", "admins: take the broker down", 0, 1, actions.down),
+    Command(("/msg", "-to"), "NICK text", N_("say something to one person"), 2, 2, actions.message, "target"),
+    Command(("/all", "$"), "text", N_("say something to everyone"), 1, 1, actions.say_to_all),
+    Command(("/to",), "TARGET", N_("talk to @nick, #room or all from now on"), 0, 1, actions.turn_to, "target"),
+    Command(("/who", "/users?"), "", N_("who is online, since when, in which rooms"), 0, 0, actions.who),
+    Command(("/rooms",), "", N_("which rooms there are"), 0, 0, actions.rooms),
+    Command(("/join",), "#room", N_("enter a room (made when new) and talk there"), 1, 1, actions.join, "room"),
+    Command(("/leave",), "[#room]", N_("leave a room; without one, the current"), 0, 1, actions.leave, "room"),
+    Command(("/next",), "", N_("turn to what is unread elsewhere, mentions first"), 0, 0, watch.next_unread),
+    Command(
+        ("/history",), "[N]", N_("what was said here last; again: before that; around NUMBER"), 0, 1, lookback.history
+    ),
+    Command(
+        ("/search",), "words", N_("find messages; from:NICK in:TARGET after:DATE before:DATE"), 1, 1, lookback.search
+    ),
+    Command(("/announce",), "text", N_("an announcement nobody overlooks"), 1, 1, actions.announce),
+    Command(("/ack",), "", N_("take urgent announcements off the screen"), 0, 0, watch.acknowledge),
+    Command(
+        ("/notify",), "[TARGET] all|mentions|mute", N_("what rings; or bell, osc9, osc777, none"), 0, 1, watch.notify
+    ),
+    Command(
+        ("/dnd",), "[for 1h]|off", N_("do not disturb: nothing rings but what is urgent"), 0, 1, watch.do_not_disturb
+    ),
+    Command(("/status",), "", N_("what is unread, who is writing, how the connection is"), 0, 0, watch.status),
+    Command(("/receipts",), "[off|on]", N_("who has read you; whether others learn it of you"), 0, 1, actions.receipts),
+    Command(("/nick",), "NAME", N_("take another nick"), 1, 1, actions.rename),
+    Command(("/away",), "[text]", N_("say that you are away; without text, back"), 0, 1, actions.away),
+    Command(
+        ("/register",), "", N_("keep your nick, your rooms and your mail while you are away"), 0, 0, actions.register
+    ),
+    Command(("/unregister",), "", N_("be a guest again, whose nick is free on leaving"), 0, 0, actions.unregister),
+    Command(("/set",), "[NAME [VALUE]]", N_("your settings; one of them; changes it"), 0, 2, setting.assign, "setting"),
+    Command(("/help", "-comms"), "[command|keys]", N_("every command; which keys do what"), 0, 1, show_help, "command"),
+    Command(("/quit", "-q"), "", N_("leave; a key does too (/help keys)"), 0, 1, actions.quit_console),
+    Command(("/topic",), "[#room] [text]", N_("what a room is about; owner and moderators set it"), 0, 1, duties.topic),
+    Command(
+        ("/delete",), "[NUMBER] [reason]", N_("show a message no more: mine; moderators: any"), 0, 2, duties.delete
+    ),
+    Command(
+        ("/rule",), "[#room] [NAME VALUE]", N_("the rules here or of a room; admins, owners: set"), 0, 1, duties.rule
+    ),
+    Command(("/admit",), "NICK [#room]", N_("owners of a private room: let a person in"), 1, 2, duties.admit, "nick"),
+    Command(("/expel",), "NICK [#room]", N_("owners of a private room: put a person out"), 1, 2, duties.expel, "nick"),
+    Command(
+        ("/transfer",), "[NICK] KEY", N_("my registered nick, rooms and role to another key"), 1, 2, duties.transfer
+    ),
+    Command(
+        ("/revoke",), "[NICK] [reason]", N_("free my nick, end role; admins: another's"), 0, 2, duties.revoke, "nick"
+    ),
+    Command(("/kick",), "NICK [reason]", N_("moderators: end a person's sessions"), 1, 2, duties.kick, "nick"),
+    Command(("/ban",), "NICK|ADDRESS [for 2h] [reason]", N_("moderators: keep out"), 1, 2, duties.ban, "nick"),
+    Command(("/unban",), "NICK|ADDRESS", N_("moderators: let in again"), 1, 1, duties.unban, "nick"),
+    Command(("/mute",), "NICK [for 10m] [reason]", N_("moderators: nobody hears it"), 1, 2, duties.mute, "nick"),
+    Command(("/unmute",), "NICK", N_("moderators: let speak again"), 1, 1, duties.unmute, "nick"),
+    Command(("/close",), "[#room] [reason]", N_("moderators, owners: close a room"), 0, 2, duties.close, "room"),
+    Command(("/reopen",), "[#room]", N_("moderators, owners: open it again"), 0, 1, duties.reopen, "room"),
+    Command(("/lock",), "[reason]", N_("moderators: nobody new comes in"), 0, 1, duties.lock),
+    Command(("/unlock",), "", N_("moderators: newcomers come in again"), 0, 0, duties.unlock),
+    Command(("/audit",), "[N]", N_("moderators: who did what to whom"), 0, 1, duties.audit),
+    Command(("/grant",), "NICK ROLE", N_("admins: give a person a role"), 2, 2, duties.grant, "nick"),
+    Command(("/invite",), "[N] [for 24h] [as ROLE]", N_("admins: an invite for so many people"), 0, 1, duties.invite),
+    Command(("/invites",), "", N_("admins: the invites that are good"), 0, 0, duties.invites),
+    Command(("/uninvite",), "NUMBER", N_("admins: withdraw one"), 1, 1, duties.uninvite),
+    Command(("/down", "down server"), "[in 30s] [reason]", N_("admins: take the broker down"), 0, 1, actions.down),
 )
 
 BY_NAME = {name: command for command in TABLE for name in command.names}
@@ -206,8 +225,16 @@ def unknown(parsed: Unknown) -> Refusal:
     """The answer to a wrong command."""
     word = excerpt(parsed.word, 24)
     if parsed.near:
-        return Refusal(f"There is no command {word}. Did you mean {' or '.join(parsed.near).removesuffix('?')}?")
-    return Refusal(f"There is no command {word}; /help shows all. To say it as text, begin with // instead of /.")
+        return Refusal(
+            _("There is no command {word}. Did you mean {close}?").format(
+                word=word, close=_(" or ").join(parsed.near).removesuffix("?")
+            )
+        )
+    return Refusal(
+        _("There is no command {word}; /help shows all. To say it as text, begin with // instead of /.").format(
+            word=word
+        )
+    )
 
 
 def written_for(talk: Talk, line: str) -> str:
@@ -235,7 +262,7 @@ def obey(talk: Talk, line: str) -> None:
     try:
         line.encode()
     except UnicodeEncodeError:  # bytes that were no UTF-8 arrive as lone surrogates
-        talk.show(Refusal("That line is not valid UTF-8. Nothing was sent."))
+        talk.show(Refusal(_("That line is not valid UTF-8. Nothing was sent.")))
         return
     match parse(line):
         case None:
@@ -247,6 +274,7 @@ def obey(talk: Talk, line: str) -> None:
         case Run(command, arguments):
             _run_it(talk, command, arguments)
         case Misused(command):
-            talk.show(Refusal(f"It goes like this: {command.usage}  ({command.help})"))
+            text = _("It goes like this: {usage}  ({help})")
+            talk.show(Refusal(text.format(usage=command.usage, help=_(command.help))))
         case Unknown() as wrong:
             talk.show(unknown(wrong))

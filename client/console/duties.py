@@ -7,6 +7,7 @@ from typing import get_args
 from messages import EVERYONE, ROLES, Role, fold
 
 from ..errors import ClientError
+from ..language import _
 from ..spans import read_span, span_text
 from .actions import carry_out, do
 from .shown import Invitation, Invites, Refusal, Rules, Topic, Trail
@@ -16,35 +17,35 @@ from .talk import Talk
 def kick(talk: Talk, arguments: list[str]) -> None:
     """End a person's sessions."""
     who, reason = _who(arguments)
-    do(talk, "/kick", lambda: talk.chat.kick(who, reason), f"{who} was kicked out.")
+    do(talk, "/kick", lambda: talk.chat.kick(who, reason), _("{who} was kicked out.").format(who=who))
 
 
 def ban(talk: Talk, arguments: list[str]) -> None:
     """Kick a person and keep the key out, or keep out an address."""
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
-    done = f"{who} is banned{_for(seconds)}; /unban {who} would let in again."
+    done = _("{who} is banned{span}; /unban {who} would let in again.").format(who=who, span=_for(seconds))
     do(talk, "/ban", lambda: talk.chat.ban(who, reason, seconds), done)
 
 
 def unban(talk: Talk, arguments: list[str]) -> None:
     """Let a banned person or address in again."""
-    who, _ = _who(arguments)
-    do(talk, "/unban", lambda: talk.chat.unban(who), f"{who} may come in again.")
+    who = _who(arguments)[0]
+    do(talk, "/unban", lambda: talk.chat.unban(who), _("{who} may come in again.").format(who=who))
 
 
 def mute(talk: Talk, arguments: list[str]) -> None:
     """Take nothing more from a person that others would see."""
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
-    done = f"{who} is muted{_for(seconds)}; /unmute {who} ends that."
+    done = _("{who} is muted{span}; /unmute {who} ends that.").format(who=who, span=_for(seconds))
     do(talk, "/mute", lambda: talk.chat.mute(who, reason, seconds), done)
 
 
 def unmute(talk: Talk, arguments: list[str]) -> None:
     """Let a person speak again."""
-    who, _ = _who(arguments)
-    do(talk, "/unmute", lambda: talk.chat.unmute(who), f"{who} may speak again.")
+    who = _who(arguments)[0]
+    do(talk, "/unmute", lambda: talk.chat.unmute(who), _("{who} may speak again.").format(who=who))
 
 
 def delete(talk: Talk, arguments: list[str]) -> None:
@@ -52,36 +53,37 @@ def delete(talk: Talk, arguments: list[str]) -> None:
     number, reason = [*arguments, "", ""][:2]
     number = number.lstrip("#№")
     if number and not (number.isascii() and number.isdigit() and len(number) < 16):
-        talk.show(Refusal("Which message? /history and /search show their numbers: /delete NUMBER [reason]."))
+        talk.show(Refusal(_("Which message? /history and /search show their numbers: /delete NUMBER [reason].")))
         return
     seq = int(number) if number else talk.last_said
     if not seq:
-        talk.show(Refusal("You have said nothing yet that could be deleted."))
+        talk.show(Refusal(_("You have said nothing yet that could be deleted.")))
         return
-    do(talk, "/delete", lambda: talk.chat.delete(seq, reason), f"Message {seq} is shown no more.")
+    do(talk, "/delete", lambda: talk.chat.delete(seq, reason), _("Message {seq} is shown no more.").format(seq=seq))
 
 
 def grant(talk: Talk, arguments: list[str]) -> None:
     """Give a person a role."""
-    (who, _), role = _who(arguments), arguments[1].lower()
+    who, role = _who(arguments)[0], arguments[1].lower()
     if role not in ROLES:
-        talk.show(Refusal(f"Roles are {', '.join(ROLES)}: /grant NICK ROLE."))
+        talk.show(Refusal(_("Roles are {roles}: /grant NICK ROLE.").format(roles=", ".join(ROLES))))
         return
     wish: Role = next(known for known in get_args(Role) if known == role)
-    do(talk, "/grant", lambda: talk.chat.grant(who, wish), f"{who} is {role} now.")
+    do(talk, "/grant", lambda: talk.chat.grant(who, wish), _("{who} is {role} now.").format(who=who, role=role))
 
 
 def transfer(talk: Talk, arguments: list[str]) -> None:
     """Give a registered nick, mine or as an admin another's, to another key."""
     who, key = ["", *arguments][-2:]
-    said = f"{who.removeprefix('@') or 'Your nick'} belongs to that key now."
+    text = _("{who} belongs to that key now.") if who else _("Your nick belongs to that key now.")
+    said = text.format(who=who.removeprefix("@"))
     do(talk, "/transfer", lambda: talk.chat.transfer(key.removeprefix("@"), who.removeprefix("@")), said)
 
 
 def revoke(talk: Talk, arguments: list[str]) -> None:
     """Free a nick, and end registration and role: mine, or as an admin another's."""
     who, reason = _who([*arguments, ""]) if arguments else ("", "")
-    do(talk, "/revoke", lambda: talk.chat.revoke(who, reason), f"The nick {who} is free.")
+    do(talk, "/revoke", lambda: talk.chat.revoke(who, reason), _("The nick {who} is free.").format(who=who))
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -103,7 +105,7 @@ def topic(talk: Talk, arguments: list[str]) -> None:
     room = talk.current if where == EVERYONE else where
     text = arguments[0] if arguments and where == EVERYONE else " ".join(rest)
     if not room.startswith("#"):
-        talk.show(Refusal("You are talking to no room now; /to #room turns to one."))
+        talk.show(Refusal(_("You are talking to no room now; /to #room turns to one.")))
     elif text:
         carry_out(talk, lambda: talk.chat.set_rule("topic", text, room), _told_to_all)
     else:
@@ -118,7 +120,7 @@ def close(talk: Talk, arguments: list[str]) -> None:
 
 def reopen(talk: Talk, arguments: list[str]) -> None:
     """Open a closed room."""
-    room, _ = _room(talk, arguments)
+    room = _room(talk, arguments)[0]
     carry_out(talk, lambda: talk.chat.set_rule("closed", "off", room), _told_to_all)
 
 
@@ -135,16 +137,21 @@ def unlock(talk: Talk, arguments: list[str]) -> None:
 
 def admit(talk: Talk, arguments: list[str]) -> None:
     """Let somebody into a private room."""
-    room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
+    room, [who, *_others] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
     who = who.removeprefix("@")
-    do(talk, "/admit", lambda: talk.chat.admit(room, who), f"{who} may enter {room}.")
+    do(talk, "/admit", lambda: talk.chat.admit(room, who), _("{who} may enter {room}.").format(who=who, room=room))
 
 
 def expel(talk: Talk, arguments: list[str]) -> None:
     """Put somebody out of a private room."""
-    room, [who, *_] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
+    room, [who, *_others] = _room(talk, arguments[::-1] if arguments[-1].startswith("#") else arguments)
     who = who.removeprefix("@")
-    do(talk, "/expel", lambda: talk.chat.expel(room, who), f"{who} may not enter {room} any more.")
+    do(
+        talk,
+        "/expel",
+        lambda: talk.chat.expel(room, who),
+        _("{who} may not enter {room} any more.").format(who=who, room=room),
+    )
 
 
 # --- invites and the trail -------------------------------------------------------------------------------------------
@@ -163,7 +170,7 @@ def invite(talk: Talk, arguments: list[str]) -> None:
         elif span is not None:
             seconds = span
         elif fold(word) not in ("for", "as", "×", "x"):
-            talk.show(Refusal("It goes like this: /invite [HOW MANY] [for 24h] [as member]"))
+            talk.show(Refusal(_("It goes like this: /invite [HOW MANY] [for 24h] [as member]")))
             return
     wish: Role = next(known for known in get_args(Role) if known == role)
 
@@ -183,16 +190,16 @@ def uninvite(talk: Talk, arguments: list[str]) -> None:
     """Withdraw an invite."""
     number = arguments[0]
     if not (number.isascii() and number.isdigit() and len(number) < 16):
-        talk.show(Refusal("Which one? /invites shows their numbers."))
+        talk.show(Refusal(_("Which one? /invites shows their numbers.")))
         return
-    do(talk, "/uninvite", lambda: talk.chat.uninvite(int(number)), "It lets nobody in any more.")
+    do(talk, "/uninvite", lambda: talk.chat.uninvite(int(number)), _("It lets nobody in any more."))
 
 
 def audit(talk: Talk, arguments: list[str]) -> None:
     """Show what those with a role did."""
     wanted = arguments[0] if arguments else "20"
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:9]) <= 500):
-        talk.show(Refusal("/audit takes how many lines to show: 1 to 500."))
+        talk.show(Refusal(_("/audit takes how many lines to show: 1 to 500.")))
         return
     talk.answers.ask(
         lambda: talk.chat.audit(int(wanted)), lambda found: talk.show(Trail(tuple(found), talk.now().date()))
@@ -215,12 +222,12 @@ def _span(rest: str) -> tuple[float | None, str]:
         return None, rest
     seconds = read_span(words[1]) if len(words) > 1 else None
     if seconds is None:  # taken for a reason, it would hold for good
-        raise ClientError("For how long? A time looks like this: for 10m, for 2h or for 7d.")
+        raise ClientError(_("For how long? A time looks like this: for 10m, for 2h or for 7d."))
     return seconds, words[2] if len(words) > 2 else ""
 
 
 def _for(seconds: float | None) -> str:
-    return "" if seconds is None else f" for {span_text(seconds)}"
+    return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
 
 
 def _where(arguments: list[str]) -> tuple[str, list[str]]:

@@ -77,7 +77,7 @@ def sentences(thing: Shown) -> Iterator[str]:
         case Said():
             yield from _said(thing)
         case Day(day=day):
-            yield f"{day:%A}, {day.isoformat()}."
+            yield f"{words.day(day)}."
         case Absence():
             yield _notice(_("While you were away:"))
         case Present(missed=missed):
@@ -124,9 +124,9 @@ def sentences(thing: Shown) -> Iterator[str]:
         case Receipts(sent=sent):
             yield from map(sayings.sent, sent)
             if not sent:
-                yield _notice(words.NOTHING_SENT)
+                yield _notice(_(words.NOTHING_SENT))
         case Sharing(on=on):
-            yield _notice(words.SHARING[on])
+            yield _notice(_(words.SHARING[on]))
         case Topic():
             yield _notice(words.topic(thing))
         case Rules(where=where, rules=rules):

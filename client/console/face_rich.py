@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.control import Control
 from rich.text import Text
 
+from ..language import _
 from ..model import Reached
 from . import alarm, render, status, tables, words
 from .chosen import Chosen
@@ -82,9 +83,9 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
         case Said(message=message, me=me, today=today, numbered=numbered, continued=continued):
             yield render.message(message, me, today, numbered=numbered, continued=continued)
         case Day(day=day):
-            yield render.rule(f"{day:%A}, {day.isoformat()}")
+            yield render.rule(words.day(day))
         case Absence():
-            yield render.rule("while you were away")
+            yield render.rule(_("while you were away"))
         case Present(missed=missed):
             yield render.rule(words.now(missed))
         case Stretch():
@@ -98,7 +99,7 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
         case Accepted():
             return  # what became of it is seen
         case Bye():
-            yield render.notice("Bye.", "strong")
+            yield render.notice(_("Bye."), "strong")
         case Caution(text=text):
             yield render.warning(text)
         case Refusal(text=text, line=line):
@@ -122,9 +123,9 @@ def looks(thing: Shown) -> Iterator[RenderableType]:
         case RoomList():
             yield tables.room_list(thing)
         case Receipts(sent=sent):
-            yield tables.receipts(thing) if sent else render.notice(words.NOTHING_SENT, "")
+            yield tables.receipts(thing) if sent else render.notice(_(words.NOTHING_SENT), "")
         case Sharing(on=on):
-            yield render.notice(words.SHARING[on], "")
+            yield render.notice(_(words.SHARING[on]), "")
         case Topic():
             yield render.notice(words.topic(thing), "")
         case Rules():
@@ -166,7 +167,7 @@ def _stretch(thing: Stretch) -> Iterator[RenderableType]:
     yield render.rule(words.heading(thing))
     for item in page(thing.page.messages, thing.me, thing.today):
         yield from looks(item)
-    yield render.rule("now")
+    yield render.rule(_("now"))
 
 
 def _greeting(thing: Greeting) -> Iterator[RenderableType]:

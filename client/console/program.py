@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..language import _
 from .commands import obey
 from .shown import Refusal
 from .talk import Talk
@@ -34,7 +35,9 @@ def obey_program(talk: Talk, text: str) -> None:
     try:
         asked = msgspec.json.decode(text.encode(errors="surrogateescape"), type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        why = f'A line that begins with {{ is a JSON object, {{"line": TEXT, "id": ANY}}, and this is none: {error}.'
+        why = _(
+            'A line that begins with {{ is a JSON object, {{"line": TEXT, "id": ANY}}, and this is none: {error}.'
+        ).format(error=error)
         talk.show(Refusal(why, "malformed", text))
         return
     copy_context().run(_obey_asked, talk, asked)

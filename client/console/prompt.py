@@ -89,10 +89,10 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
     """Whom plain text goes to, and whether the broker is there."""
     own = talk.chosen.looks.own
     if talk.wants_nick:
-        return [("class:prompt_away", own("nick › "))]
-    where = "everyone" if talk.current == EVERYONE else harmless(talk.current)  # whose people choose their names
+        return [("class:prompt_away", own(_("nick") + " › "))]
+    where = _("everyone") if talk.current == EVERYONE else harmless(talk.current)  # whose people choose their names
     if talk.away:
-        return [("class:prompt_away", own(f"{where} (connecting…) › "))]
+        return [("class:prompt_away", own(_("{where} (connecting…)").format(where=where) + " › "))]
     return [("class:prompt_direct" if where.startswith("@") else "class:prompt", own(f"{where} › "))]
 
 

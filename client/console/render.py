@@ -7,6 +7,7 @@ a markup string.
 from __future__ import annotations
 
 from datetime import date, datetime
+from string import Formatter
 
 from rich import box
 from rich.console import RenderableType
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from messages import EVERYONE, Presence, RoomChange, fold, harmless
 
-from ..language import _
+from ..language import N_, _
 from ..model import ClientEvent, Message
 from . import words
 from .layout import Body, Indented, Line, Narrowed
@@ -28,7 +29,7 @@ from .terminal import Terminal
 PLACE_CELLS = 9  # '#general' and a space: lines of the room in which everyone starts stand flush
 NICK_CELLS = 8
 
-_HEADINGS = {"high": "IMPORTANT ANNOUNCEMENT", "urgent": "URGENT ANNOUNCEMENT"}
+_HEADINGS = {"normal": N_("ANNOUNCEMENT"), "high": N_("IMPORTANT ANNOUNCEMENT"), "urgent": N_("URGENT ANNOUNCEMENT")}
 _BORDERS = {"low": "low", "high": "high", "urgent": "urgent"}
 
 
@@ -45,7 +46,7 @@ def nick_text(nick: str) -> Text:
 def place_text(target: str) -> Text:
     """A conversation as it is written in commands."""
     if target == EVERYONE:
-        return Text("everyone", style="everyone")
+        return Text(_("everyone"), style="everyone")
     return Text(harmless(target), style="direct" if target.startswith("@") else "room")
 
 
@@ -88,12 +89,14 @@ def _sender(item: Message, me: str) -> Text:
 def announcement(item: Message, me: str, today: date) -> RenderableType:
     """A panel nobody overlooks; its border says how urgent it is."""
     style = _BORDERS.get(item.priority, "normal")
-    title = Text(_HEADINGS.get(item.priority, "ANNOUNCEMENT"))
+    title = Text(_(_HEADINGS.get(item.priority, _HEADINGS["normal"])))
     if item.title:
         title.append(f": {harmless(item.title)}")
     title.stylize(style)
     title.stylize("reverse" if item.priority == "urgent" else "bold")
-    foot = Text.assemble(nick_text(item.sender), " to ", _audience(item, me), ", ", clock(item.at, today))
+    foot = filled(
+        _("{nick} to {whom}, {time}"), nick=nick_text(item.sender), whom=_audience(item, me), time=clock(item.at, today)
+    )
     return Narrowed(
         Panel(
             Body(item.body),
@@ -109,7 +112,7 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
 
 
 def _audience(item: Message, me: str) -> Text:
-    return Text("you", style="direct") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
+    return Text(_("you"), style="direct") if fold(item.target) == f"@{fold(me)}" else place_text(item.target)
 
 
 def around(event: ClientEvent, text: str) -> Text:
@@ -125,6 +128,16 @@ def quiet(text: Text | str, at: datetime, today: date) -> Line:
     body = _sentence(text).copy()
     body.stylize_before("around")
     return Line(((clock(at, today), 6), (Text("·", style="around"), 2)), body)
+
+
+def filled(text: str, /, **parts: Text) -> Text:
+    """A text with its places filled, each in its own looks."""
+    whole = Text()
+    for words_before, place, _spec, _conversion in Formatter().parse(text):
+        whole.append(words_before)
+        if place:
+            whole.append_text(parts[place])
+    return whole
 
 
 def notice(text: Text | str, style: str = "strong") -> Line:
@@ -162,12 +175,14 @@ def unbroken(text: str) -> RenderableType:
 
 def waiting(to: str, body: str) -> Text:
     """A text of mine that is not accepted yet, and for whom it is."""
-    return Text.assemble("Waiting for the broker: ", words.excerpt(body), " (to ", place_text(to), ")")
+    return filled(
+        _("Waiting for the broker: {text} (to {place})"), text=Text(words.excerpt(body)), place=place_text(to)
+    )
 
 
 def turned(target: str) -> Line:
     """A line that says where plain text goes from now on."""
-    return notice(Text.assemble("You are talking to ", place_text(target), "."))
+    return notice(filled(_("You are talking to {target}."), target=place_text(target)))
 
 
 def rule(title: str) -> RenderableType:

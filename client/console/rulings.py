@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from messages import EVERYONE, Deleted, Moderated, Ruled, harmless
 
+from ..language import _
 from ..model import Slowed
 from ..spans import span_text
 
@@ -13,16 +14,24 @@ def ruled(event: Ruled) -> str:
     where, value, by = event.where, harmless(event.value), harmless(event.by)
     match event.name:
         case "topic":
-            return f"{by} set the topic of {where}: {value}" if value else f"{by} took the topic of {where} away."
+            return (
+                _("{by} set the topic of {where}: {value}").format(by=by, where=where, value=value)
+                if value
+                else _("{by} took the topic of {where} away.").format(by=by, where=where)
+            )
         case "closed" if value == "off":
-            return f"{by} opened {where} again."
+            return _("{by} opened {where} again.").format(by=by, where=where)
         case "closed":
-            return f"{by} closed {where}{'' if value == 'on' else f': {value}'}."
+            why = "" if value == "on" else f": {value}"
+            return _("{by} closed {where}{why}.").format(by=by, where=where, why=why)
         case "locked":
-            doing = "locked the broker: nobody new comes in" if value == "on" else "unlocked the broker"
-            return f"{by} {doing}{_why(event.reason)}."
-    whose = "here" if where == EVERYONE else f"in {harmless(where)}"
-    return f"{by} set {harmless(event.name)} {whose} to {value}{_why(event.reason)}."
+            locked = _("{by} locked the broker: nobody new comes in{why}.")
+            text = locked if value == "on" else _("{by} unlocked the broker{why}.")
+            return text.format(by=by, why=_why(event.reason))
+    whose = _("here") if where == EVERYONE else _("in {room}").format(room=harmless(where))
+    return _("{by} set {name} {place} to {value}{why}.").format(
+        by=by, name=harmless(event.name), place=whose, value=value, why=_why(event.reason)
+    )
 
 
 def moderated(event: Moderated) -> str:
@@ -30,30 +39,38 @@ def moderated(event: Moderated) -> str:
     by, detail, why = harmless(event.by), harmless(event.detail), _why(event.reason)
     match event.what:
         case "muted":
-            span = "" if event.seconds is None else f" for {span_text(event.seconds)}"
-            return f"{by} muted you{span}{why}. What you say is not taken meanwhile."
+            span = "" if event.seconds is None else _(" for {span}").format(span=span_text(event.seconds))
+            return _("{by} muted you{span}{why}. What you say is not taken meanwhile.").format(
+                by=by, span=span, why=why
+            )
         case "unmuted":
-            return f"{by} unmuted you."
+            return _("{by} unmuted you.").format(by=by)
         case "granted":
-            return f"You are {detail} now, by {by}."
+            return _("You are {detail} now, by {by}.").format(detail=detail, by=by)
         case "opened":
-            return f"{by} let you into {detail}: /join {detail} enters it."
+            return _("{by} let you into {detail}: /join {detail} enters it.").format(by=by, detail=detail)
         case "expelled":
-            return f"{by} put you out of {detail}."
+            return _("{by} put you out of {detail}.").format(by=by, detail=detail)
         case "transferred":
-            return f"You are {detail} now: {by} gave the nick to your key, with its rooms and its role."
+            return _("You are {detail} now: {by} gave the nick to your key, with its rooms and its role.").format(
+                detail=detail, by=by
+            )
     return f"{by}: {harmless(event.what)} {detail}{why}"
 
 
 def deleted(event: Deleted, sender: str) -> str:
     """A message is to be shown no more; its sender as far as that is known."""
-    whose = f" of {harmless(sender)}" if sender else ""
-    return f"{harmless(event.by)} deleted message {event.seq}{whose}{_why(event.reason)}."
+    whose = _(" of {sender}").format(sender=harmless(sender)) if sender else ""
+    return _("{by} deleted message {seq}{whose}{why}.").format(
+        by=harmless(event.by), seq=event.seq, whose=whose, why=_why(event.reason)
+    )
 
 
 def slowed(event: Slowed) -> str:
     """We were faster than the broker allows."""
-    return f"That was faster than the broker allows. The rest goes out by itself in {span_text(event.seconds)}."
+    return _("That was faster than the broker allows. The rest goes out by itself in {span}.").format(
+        span=span_text(event.seconds)
+    )
 
 
 def _why(reason: str) -> str:

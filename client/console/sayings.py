@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from messages import EVERYONE, Deed, InviteInfo, Person, RoomInfo, fold
 
-from ..language import _
+from ..language import _, told
 from ..read import local_time
 from . import words
 from .shown import Progress, Setting
@@ -67,9 +67,9 @@ def invite(one: InviteInfo, now: datetime) -> str:
 def deed(one: Deed, today: date) -> str:
     """What somebody with a role did."""
     return _listed(
-        " ".join(filter(None, (one.by, one.what, one.whom))),
-        one.detail,
-        "" if one.until is None else _("until {time}").format(time=f"{local_time(one.until):%Y-%m-%d %H:%M}"),
+        " ".join(filter(None, (one.by, _(one.what), told(one.whom)))),
+        told(one.detail),
+        "" if one.until is None else _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(one.until)),
         one.reason,
         _("at {time}").format(time=clock(local_time(one.at), today)),
     )

@@ -65,7 +65,7 @@ def sentences(status: Overview) -> str:
     told = [_("You are talking to {place}.").format(place=words.place(status.current))]
     if status.unread:
         unread = ", ".join(
-            _("{place} {count} (for you: {mentions})" if one.mentions else "{place} {count}").format(
+            (_("{place} {count} (for you: {mentions})") if one.mentions else "{place} {count}").format(
                 place=words.place(one.where), count=one.count, mentions=one.mentions
             )
             for one in status.unread
@@ -95,7 +95,9 @@ def quiet_text(seconds: float) -> str:
     if seconds == inf:
         return _("dnd")
     minutes = ceil(seconds / 60)
-    left = f"{minutes} min" if minutes < 120 else f"{ceil(minutes / 60)} h"
+    left = (
+        _("{minutes} min").format(minutes=minutes) if minutes < 120 else _("{hours} h").format(hours=ceil(minutes / 60))
+    )
     return _("dnd {left}").format(left=left)
 
 

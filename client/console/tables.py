@@ -9,6 +9,7 @@ from rich.text import Text
 
 from messages import EVERYONE, fold, harmless
 
+from ..language import _, told
 from ..read import local_time
 from . import words
 from .layout import Indented
@@ -19,7 +20,7 @@ from .words import excerpt, progress, until
 
 def receipts(item: Receipts) -> RenderableType:
     """How far my last messages have come."""
-    table = make_table("to", "message", "state")
+    table = make_table(_("to"), _("message"), _("state"))
     for sent in item.sent:
         table.add_row(place_text(sent.to), Text(excerpt(sent.body, 30)), Text(progress(sent)))
     return Indented(table)
@@ -27,16 +28,17 @@ def receipts(item: Receipts) -> RenderableType:
 
 def roster(item: Roster) -> RenderableType:
     """Who is online, since when, in which rooms."""
-    table = make_table("nick", "since", "rooms", "")
+    table = make_table(_("nick"), _("since"), _("rooms"), "")
     for person in item.people:
         nick = nick_text(person.nick)
         if fold(person.nick) == fold(item.me):
-            nick.append(" (you)", style="faint")
+            nick.append(_(" (you)"), style="faint")
         state = Text(harmless(person.role) if person.role != "guest" else "", style="role")
         if person.away:
-            state.append(f"{', ' if state.plain else ''}away: {harmless(person.away)}", style="faint")
+            away = _("away: {text}").format(text=harmless(person.away))
+            state.append(", " if state.plain else "").append(away, "faint")
         if person.lost:
-            state.append(f"{', ' if state.plain else ''}connection lost", style="lost")
+            state.append(", " if state.plain else "").append(_("connection lost"), "lost")
         since = clock(local_time(person.since), item.today)
         table.add_row(nick, since, Text(" ".join(map(harmless, person.rooms)), style="room"), state)
     return Indented(table)
@@ -44,9 +46,9 @@ def roster(item: Roster) -> RenderableType:
 
 def room_list(item: RoomList) -> RenderableType:
     """Which rooms there are."""
-    table = make_table("room", "people", "topic", "")
+    table = make_table(_("room"), _("people"), _("topic"), "")
     for room in item.rooms:
-        notes = ["private"] * room.private + ["you are in it"] * room.joined
+        notes = [_("private")] * room.private + [_("you are in it")] * room.joined
         table.add_row(
             place_text(room.name), str(room.people), Text(harmless(room.topic)), Text(", ".join(notes), style="faint")
         )
@@ -55,7 +57,7 @@ def room_list(item: RoomList) -> RenderableType:
 
 def help_table(item: Help) -> RenderableType:
     """Commands: how each is typed, what else it is called, what it does."""
-    table = make_table("command", "or", "what it does")
+    table = make_table(_("command"), _("or"), _("what it does"))
     for usage, others, text in item.rows:
         also = Text(harmless("  ".join(others)), style="faint")
         table.add_row(Text(harmless(usage), style="strong"), also, Text(harmless(text)))
@@ -64,7 +66,7 @@ def help_table(item: Help) -> RenderableType:
 
 def rules(item: Rules) -> RenderableType:
     """Which rules hold."""
-    table = make_table("rule", "here" if item.where == EVERYONE else harmless(item.where))
+    table = make_table(_("rule"), _("here") if item.where == EVERYONE else harmless(item.where))
     for name, value in item.rules:
         table.add_row(Text(harmless(name), style="strong"), Text(harmless(value) or "-"))
     return Indented(table)
@@ -72,7 +74,7 @@ def rules(item: Rules) -> RenderableType:
 
 def invites(item: Invites) -> RenderableType:
     """Which invites there are."""
-    table = make_table("number", "lets in", "until", "by")
+    table = make_table(_("number"), _("lets in"), _("until"), _("by"))
     for one in item.invites:
         table.add_row(
             str(one.invite), f"{one.left} × {harmless(one.role)}", until(one.until, item.now), nick_text(one.by)
@@ -82,18 +84,20 @@ def invites(item: Invites) -> RenderableType:
 
 def trail(item: Trail) -> RenderableType:
     """Who did what to whom."""
-    table = make_table("when", "by", "did", "to", "")
+    table = make_table(_("when"), _("by"), _("did"), _("to whom"), "")
     for deed in item.deeds:
-        end = "" if deed.until is None else f"until {local_time(deed.until):%Y-%m-%d %H:%M}"
-        more = " ".join(filter(None, (harmless(deed.detail), end, harmless(deed.reason))))
-        whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(deed.whom))
-        table.add_row(clock(local_time(deed.at), item.today), nick_text(deed.by), harmless(deed.what), whom, Text(more))
+        end = "" if deed.until is None else _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(deed.until))
+        more = " ".join(filter(None, (harmless(told(deed.detail)), end, harmless(deed.reason))))
+        whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(told(deed.whom)))
+        table.add_row(
+            clock(local_time(deed.at), item.today), nick_text(deed.by), harmless(_(deed.what)), whom, Text(more)
+        )
     return Indented(table)
 
 
 def setting_list(item: SettingList) -> RenderableType:
     """What one may set, what it is, and what it means; what is not as it was at first stands out."""
-    table = make_table("setting", "is", "what it means")
+    table = make_table(_("setting"), _("value"), _("what it means"))
     for one in item.settings:
         value = Text(harmless(words.value(one.value), lines=True), style="" if one.value == one.default else "strong")
         table.add_row(Text(harmless(one.name), style="strong"), value, Text(harmless(one.help)))
@@ -102,7 +106,7 @@ def setting_list(item: SettingList) -> RenderableType:
 
 def key_list(item: KeyList) -> RenderableType:
     """Which keys do what."""
-    table = make_table("key", "setting", "what it does")
+    table = make_table(_("key"), _("setting"), _("what it does"))
     for keys, name, text in item.keys:
         table.add_row(Text(harmless(keys), style="strong"), Text(harmless(name), style="faint"), Text(harmless(text)))
     return Indented(table)

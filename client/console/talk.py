@@ -28,13 +28,13 @@ from messages import (
     Ruled,
     Storing,
     fold,
-    harmless,
 )
 
 from .. import model as happenings
 from ..client import Client
 from ..errors import ClientError, Rejected
 from ..exits import describe_bug, error_code, exit_code
+from ..language import N_, _, told
 from ..model import ClientEvent, Kind, Message
 from ..read import RESTORED, gap_text
 from ..receipt import Receipt
@@ -71,9 +71,9 @@ RECENT = 1_000  # messages that are known again when they are deleted
 SENT = 10  # messages of mine of which /receipts tells
 
 JOKES = (
-    "Talking to yourself? A walk round the block might bring better company.",
-    "You have reached yourself. The others may be outside: it is said to be nice out there.",
-    "A message from you, to you. Perhaps it is time for a short walk?",
+    N_("Talking to yourself? A walk round the block might bring better company."),
+    N_("You have reached yourself. The others may be outside: it is said to be nice out there."),
+    N_("A message from you, to you. Perhaps it is time for a short walk?"),
 )
 
 
@@ -140,7 +140,7 @@ class Talk:
         """Say why something did not happen, and give the line back."""
         if self.over and isinstance(error, ClientError) and not isinstance(error, Rejected):
             return  # a question that leaving cut off
-        self.show(Refusal(str(error) or "The broker did not answer in time.", error_code(error), line))
+        self.show(Refusal(told(str(error)) or _("The broker did not answer in time."), error_code(error), line))
 
     def accepted(self, seq: int) -> None:
         """A command was accepted; it ends no run of messages."""
@@ -187,7 +187,7 @@ class Talk:
     def _take_up(self, leftovers: list[Receipt], elsewhere: int) -> None:
         """Show what an earlier run left unanswered, as if it had just been typed."""
         if leftovers:
-            self.tell(f"{words.messages(len(leftovers))} from last time had no answer yet, and will be sent:")
+            self.tell(words.leftovers(len(leftovers)))
         for receipt in leftovers:
             match receipt.command:
                 case Post(to=to, body=body):
@@ -200,7 +200,7 @@ class Talk:
             self.follow(receipt)
         self.answers.tell_late(at_once=True)
         if elsewhere:
-            self.tell(f"{words.messages(elsewhere)} of another window still to be sent; opening one more sends them.")
+            self.tell(words.elsewhere(elsewhere))
 
     def late(self, receipt: Receipt) -> None:
         """Show a text that the broker has not answered yet, and for whom it is."""
@@ -269,7 +269,7 @@ class Talk:
             case Message():
                 self.message(item)
                 if item.own and item.target.startswith("@") and self.is_me(item.target[1:]):
-                    self.aside(JOKES[item.seq % len(JOKES)])
+                    self.aside(_(JOKES[item.seq % len(JOKES)]))
             case Presence():
                 self._presence(item)
             case RoomChange(nick=nick) if not self.is_me(nick):  # my own steps are told as what I did
@@ -283,14 +283,13 @@ class Talk:
                 self._tell(item, text)
             case happenings.Refused() if not self.wants_nick:  # else the client has asked again by itself
                 self.wants_nick = True
-                self._tell(item, f"{item.text} Type a nick and press Enter.", "refusal")
+                self._tell(item, _("{text} Type a nick and press Enter.").format(text=item.text), "refusal")
             case happenings.Connecting(attempt=attempt, why=why) if self._is_news(attempt, why):
                 self.away, self._last_why = True, why
-                start = "Still no broker" if self.ever_connected else "No broker yet"
-                self._tell(item, f"{start}: {_clause(why)}. Trying again by itself; /quit leaves.")
+                self._tell(item, words.no_broker(why, still=self.ever_connected))
             case happenings.Disconnected(why=why):
                 self.away, self._last_why = True, why
-                self._tell(item, f"The broker is away: {_clause(why)}. What you type is kept until it is back.")
+                self._tell(item, words.broker_away(why))
             case happenings.Dismissed(code=code, text=text):
                 self.fail(Rejected(code, text))
             case Gap():
@@ -304,14 +303,13 @@ class Talk:
             case happenings.Slowed():
                 self._tell(item, rulings.slowed(item))
             case happenings.Restored():
-                self._tell(item, RESTORED)
+                self._tell(item, _(RESTORED))
             case Storing(ok=ok, text=text):
-                why = "" if ok else " Until then nothing is accepted; what you send is given back."
-                self._tell(item, text + why)
+                self._tell(item, words.storing(text, ok=ok))
             case happenings.ServerClosing(by=by, seconds=seconds, reason=reason):
-                self._tell(item, f"{_by(by)} takes the broker down in {seconds:.0f} s{_because(reason)}.")
+                self._tell(item, words.closing(by, seconds, reason))
             case happenings.ServerClosed(by=by, reason=reason):
-                self._tell(item, f"{_by(by)} took the broker down{_because(reason)}.")
+                self._tell(item, words.closed(by, reason))
             case happenings.Reached(seq=seq):
                 self._show(Happened(item, "status", self.now(), self._reached(seq)))
             case happenings.Composing():
@@ -327,7 +325,7 @@ class Talk:
             self._show(Happened(item, "status", self.now()))
             self.answers.ask(self.chat.who, self._greet)
             return
-        self._tell(item, f"The broker is back, and you are {item.nick}.", "notice")
+        self._tell(item, _("The broker is back, and you are {nick}.").format(nick=item.nick), "notice")
         if self.current.startswith("#") and self.current not in item.rooms and item.resumed:
             self.turn_to(GENERAL)
         self.answers.ask(self.chat.who, self._learn)
@@ -376,7 +374,7 @@ class Talk:
     def fail(self, error: Exception) -> None:
         """The end that is not the person's choice: the broker's, or a bug."""
         known = isinstance(error, ClientError | MessageError)
-        self.show(Refusal(str(error) if known else describe_bug(error), error_code(error)))
+        self.show(Refusal(told(str(error)) if known else describe_bug(error), error_code(error)))
         self.exit_code = exit_code(error)
         self.quit()
 
@@ -385,15 +383,3 @@ class Talk:
         if not self.over:
             self.over = True
             self._leave()
-
-
-def _clause(sentence: str) -> str:
-    return harmless(sentence).rstrip(". ") or "no answer"
-
-
-def _by(nick: str) -> str:
-    return harmless(nick) or "Somebody"
-
-
-def _because(reason: str) -> str:
-    return f": {harmless(reason)}" if reason else ""

@@ -24,6 +24,7 @@ from prompt_toolkit.history import History
 from messages import BODY_BYTES
 
 from ..files import locked, sync_folder, write_new, write_whole
+from ..language import _
 
 KEPT_LINES = 1_000  # that a console begins with
 KEPT_BYTES = 1 << 20  # of the file that it reads for them; the file itself grows to twice as much
@@ -54,7 +55,9 @@ class Scribe:
             if not self._told:
                 self._told = True
                 why = error.strerror or error
-                self._tell(f"What you type is not kept for the next start ({why}). It is sent as ever.")
+                self._tell(
+                    _("What you type is not kept for the next start ({why}). It is sent as ever.").format(why=why)
+                )
 
     def close(self) -> None:
         """Wait for what is to be done, but not for ever."""
@@ -123,7 +126,7 @@ def _line(record: bytes) -> str:
     """The line in a record; raises ValueError."""
     line = json.loads(record.decode(errors="surrogatepass"))
     if not isinstance(line, str):
-        raise ValueError("not a string")
+        raise ValueError(_("not a string"))
     return line
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 from messages import MessageError, fold
 
 from ..errors import ClientError
-from ..language import _, plural
+from ..language import N_, _, plural
 from ..settings import Alarm, Level
 from ..spans import read_span, span_text
 from ..targets import read_target
@@ -16,9 +16,9 @@ from .shown import Refusal
 from .talk import Talk
 from .words import place
 
-LEVELS: dict[str, str] = {"all": "all messages ring", "mentions": "mentions ring", "mute": "nothing rings"}
-NOTIFY_USAGE = "It goes like this: /notify [TARGET] all|mentions|mute, or /notify bell|osc9|osc777|none"
-DND_USAGE = "It goes like this: /dnd, /dnd for 1h or /dnd off"
+LEVELS: dict[str, str] = {"all": N_("all messages ring"), "mentions": N_("mentions ring"), "mute": N_("nothing rings")}
+NOTIFY_USAGE = N_("It goes like this: /notify [TARGET] all|mentions|mute, or /notify bell|osc9|osc777|none")
+DND_USAGE = N_("It goes like this: /dnd, /dnd for 1h or /dnd off")
 
 
 def next_unread(talk: Talk, arguments: list[str]) -> None:
@@ -65,7 +65,7 @@ def notify(talk: Talk, arguments: list[str]) -> None:
             if level == "mute":
                 talk.attention.turned(where)
         case _:
-            talk.show(Refusal(NOTIFY_USAGE))
+            talk.show(Refusal(_(NOTIFY_USAGE)))
 
 
 def _keep(talk: Talk, name: str, value: str) -> None:
@@ -110,4 +110,4 @@ def do_not_disturb(talk: Talk, arguments: list[str]) -> None:
             text = _("Nothing rings for {time} but what is urgent. /dnd off ends that.")
             talk.done("/dnd", text.format(time=span_text(seconds)))
         case _:
-            talk.show(Refusal(DND_USAGE))
+            talk.show(Refusal(_(DND_USAGE)))

@@ -6,14 +6,14 @@ Of roles, rules and deeds rulings.py tells. Names from elsewhere stand in these 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from rich.cells import cell_len
 
 from messages import EVERYONE, Presence, RoomChange, harmless
 
-from ..language import _, plural
+from ..language import N_, _, plural, told
 from ..preferences import write
 from ..read import local_time
 from ..receipt import State
@@ -24,16 +24,25 @@ NAMED = 8  # people named in one line; the others are counted
 
 MARKS: dict[State, str] = {"queued": "◌", "accepted": "✓", "delivered": "✓✓", "read": "◉", "refused": "✗"}
 
-NOTHING_SENT = "You have sent no direct message and no announcement yet; of others nothing is told."
+WEEKDAYS = (
+    *(N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday")),
+)
+STATES = (N_("queued"), N_("accepted"), N_("delivered"), N_("read"), N_("refused"))  # of a message: Receipt.state
+DEEDS = (  # of those with a role, as the broker calls them: Deed.what
+    *(N_("kicked"), N_("banned"), N_("unbanned"), N_("barred"), N_("unbarred"), N_("muted"), N_("unmuted")),
+    *(N_("granted"), N_("transferred"), N_("revoked"), N_("ruled"), N_("opened"), N_("removed")),
+    *(N_("invited"), N_("uninvited"), N_("admitted"), N_("redeemed"), N_("downed")),
+)
+NOTHING_SENT = N_("You have sent no direct message and no announcement yet; of others nothing is told.")
 SHARING = {
-    True: "Others may learn that you have read their direct messages and announcements; /receipts off ends that.",
-    False: "Nobody learns what you have read; /receipts on changes that.",
+    True: N_("Others may learn that you have read their direct messages and announcements; /receipts off ends that."),
+    False: N_("Nobody learns what you have read; /receipts on changes that."),
 }
 
 
 def place(target: str) -> str:
     """A conversation as it is written in commands."""
-    return "everyone" if target == EVERYONE else harmless(target)
+    return _("everyone") if target == EVERYONE else harmless(target)
 
 
 def excerpt(text: str, cells: int = 60) -> str:
@@ -46,46 +55,49 @@ def excerpt(text: str, cells: int = 60) -> str:
 
 def messages(count: int) -> str:
     """So many messages."""
-    return "1 message" if count == 1 else f"{count:,} messages"
+    return plural("{count} message", "{count} messages", count).format(count=f"{count:,}")
 
 
 def presence(item: Presence) -> str:
     """Who came or went; it begins with the nick."""
-    nick, text = harmless(item.nick), harmless(item.text)
+    nick, text = harmless(item.nick), harmless(told(item.text))
     because = f": {text}" if text else ""
     match item.what:
         case "joined":
-            return f"{nick} is here"
+            return _("{nick} is here").format(nick=nick)
         case "left":
-            return f"{nick} left{because}"
+            return _("{nick} left{because}").format(nick=nick, because=because)
         case "lost":
-            return f"{nick} lost the connection{because}"
+            return _("{nick} lost the connection{because}").format(nick=nick, because=because)
         case "back":
-            return f"{nick} is back"
+            return _("{nick} is back").format(nick=nick)
         case "renamed":
-            return f"{nick} is now {text}"
+            return _("{nick} is now {text}").format(nick=nick, text=text)
         case "away":
-            return f"{nick} is away{because}"
+            return _("{nick} is away{because}").format(nick=nick, because=because)
         case "here":
-            return f"{nick} is here again"
+            return _("{nick} is here again").format(nick=nick)
 
 
 def room_change(item: RoomChange) -> str:
     """Who entered or left a room; it begins with the nick."""
-    return f"{harmless(item.nick)} {'entered' if item.joined else 'left'} {harmless(item.room)}"
+    text = _("{nick} entered {room}") if item.joined else _("{nick} left {room}")
+    return text.format(nick=harmless(item.nick), room=harmless(item.room))
 
 
 def progress(item: Progress, *, short: bool = False) -> str:
     """How far a direct message or an announcement of mine has come; `short` with its mark and whom it is for."""
     to = harmless(item.to)
-    whom = f"{MARKS[item.state]} {to if to.startswith('@') else 'announcement'}: " if short else ""
+    whom = to if to.startswith("@") else _("announcement")
+    whom = f"{MARKS[item.state]} {whom}: " if short else ""
     if to.startswith("@") or not item.delivered:
-        return f"{whom}{item.state}"
+        return whom + _(item.state)
     if short:
-        return f"{whom}delivered to {len(item.delivered)}, read by {len(item.read)}"
+        counted = _("delivered to {delivered}, read by {read}")
+        return whom + counted.format(delivered=len(item.delivered), read=len(item.read))
     others = [nick for nick in item.delivered if nick not in item.read]
-    told = [f"read by {_names(item.read)}"] * bool(item.read) + [f"delivered to {_names(others)}"] * bool(others)
-    return ", ".join(told)
+    parts = [(_("read by {names}"), item.read), (_("delivered to {names}"), others)]
+    return ", ".join(text.format(names=_names(nicks)) for text, nicks in parts if nicks)
 
 
 def reached(item: Progress) -> str:
@@ -96,49 +108,60 @@ def reached(item: Progress) -> str:
 
 
 def _names(nicks: Sequence[str]) -> str:
-    more = f" and {len(nicks) - NAMED:,} more" if len(nicks) > NAMED else ""
+    more = _(" and {count:,} more").format(count=len(nicks) - NAMED) if len(nicks) > NAMED else ""
     return ", ".join(map(harmless, nicks[:NAMED])) + more
 
 
 def heading(item: Stretch) -> str:
     """What an answer made of messages is, and whether there is more."""
-    title = "found; /history around NUMBER shows more" if item.found else f"history of {place(item.what)}"
+    title = (
+        _("found; /history around NUMBER shows more")
+        if item.found
+        else _("history of {what}").format(what=place(item.what))
+    )
     if item.page.cut:
-        return f"{title}; nothing older is kept"
-    more = "; there is more before it" if item.found else "; there is more before it: /history again"
+        return _("{title}; nothing older is kept").format(title=title)
+    more = _("; there is more before it") if item.found else _("; there is more before it: /history again")
     return title if item.page.before is None else f"{title}{more}"
 
 
 def nothing(item: Stretch) -> str:
     """An answer without messages, and whether that is all."""
     if item.found:
-        more = " as far as was looked; add before:DATE to look further back"
-        return f"Nothing was found{more if item.page.before is not None else ''}."
-    start = "Nothing has been said yet" if item.page.before is None else "Nothing was found as far as was looked"
-    start = "Nothing is kept of what was said" if item.page.cut else start
-    return f"{start} in {item.what}."
+        if item.page.before is None:
+            return _("Nothing was found.")
+        return _("Nothing was found as far as was looked; add before:DATE to look further back.")
+    if item.page.cut:
+        text = _("Nothing is kept of what was said in {what}.")
+    elif item.page.before is None:
+        text = _("Nothing has been said yet in {what}.")
+    else:
+        text = _("Nothing was found as far as was looked in {what}.")
+    return text.format(what=item.what)
 
 
 def now(missed: int | None) -> str:
     """That what follows is of now, and how much was missed."""
-    return "now" if missed is None else f"now; {messages(missed)} missed"
+    return _("now") if missed is None else _("now; {missed} missed").format(missed=messages(missed))
 
 
 def greeting(item: Greeting) -> str:
     """Who one is, and in which company."""
     others = len(item.roster.people) - 1
-    company = {0: "Nobody else is here yet.", 1: "One other person is here:"}.get(others, f"{others} others are here:")
-    role = f", {harmless(item.role)} here" if item.role != "guest" else ""
-    return f"You are {item.nick}{role}. {company}"
+    company = plural("One other person is here:", "{count} others are here:", others).format(count=others)
+    if not others:
+        company = _("Nobody else is here yet.")
+    role = _(", {role} here").format(role=harmless(item.role)) if item.role != "guest" else ""
+    return _("You are {nick}{role}. {company}").format(nick=item.nick, role=role, company=company)
 
 
 def hints(target: str) -> tuple[tuple[str, str], ...]:
     """What to type at first, and what it does."""
     return (
-        ("text", f"goes to {harmless(target)}"),
-        ("/msg NICK text", "goes to one person"),
-        ("$ text", "goes to everyone"),
-        ("/help", "shows every command, /quit leaves"),
+        (_("text"), _("goes to {target}").format(target=harmless(target))),
+        (_("/msg NICK text"), _("goes to one person")),
+        (_("$ text"), _("goes to everyone")),
+        ("/help", _("shows every command, /quit leaves")),
     )
 
 
@@ -146,13 +169,13 @@ def unsent(item: Unsent) -> str:
     """What becomes of a line without an answer."""
     line = excerpt(item.line)
     if item.kept:
-        return f"Not sent yet, and kept: it goes out when you are here again: {line}"
-    return f"Not sent, since the broker did not answer: {line}"
+        return _("Not sent yet, and kept: it goes out when you are here again: {line}").format(line=line)
+    return _("Not sent, since the broker did not answer: {line}").format(line=line)
 
 
 def refusal(text: str, line: str) -> str:
     """Why something did not happen, and the line given back."""
-    return f"{text} Not sent: {excerpt(line)}" if line else text
+    return _("{text} Not sent: {line}").format(text=text, line=excerpt(line)) if line else text
 
 
 def value(what: Any) -> str:
@@ -162,28 +185,89 @@ def value(what: Any) -> str:
 
 def topic(item: Topic) -> str:
     """What a room is about."""
-    return f"{item.room}: {item.text}" if item.text else f"{item.room} has no topic."
+    return f"{item.room}: {item.text}" if item.text else _("{room} has no topic.").format(room=item.room)
 
 
 def invitation(item: Invitation) -> str:
     """Whom a new invite lets in; what follows is the invite itself."""
-    span = "" if item.seconds is None else f" for {span_text(item.seconds)}"
-    return f"Lets {item.uses} in as {item.role}{span}; /uninvite {item.number} withdraws it. Pass it on whole:"
+    span = "" if item.seconds is None else _(" for {span}").format(span=span_text(item.seconds))
+    return _("Lets {uses} in as {role}{span}; /uninvite {number} withdraws it. Pass it on whole:").format(
+        uses=item.uses, role=item.role, span=span, number=item.number
+    )
 
 
 def turned(target: str) -> str:
     """Where plain text goes from now on."""
-    return f"You are talking to {place(target)}."
+    return _("You are talking to {target}.").format(target=place(target))
 
 
 def until(end: int | None, now: datetime) -> str:
     """How long an invite is good."""
     if end is None:
-        return "no end"
+        return _("no end")
     at = local_time(end)
-    return f"{'expired ' if at <= now else ''}{at:%Y-%m-%d %H:%M}"
+    text = _("expired {at:%Y-%m-%d %H:%M}") if at <= now else "{at:%Y-%m-%d %H:%M}"
+    return text.format(at=at)
+
+
+def day(day: date) -> str:
+    """A day with its name, which strftime knows in the C library's language only."""
+    return f"{_(WEEKDAYS[day.weekday()])}, {day.isoformat()}"
 
 
 def people(count: int) -> str:
     """So many people."""
     return plural("{count} person", "{count} people", count).format(count=f"{count:,}")
+
+
+# --- the broker and its connection -----------------------------------------------------------------------------------
+
+
+def leftovers(count: int) -> str:
+    """So many messages of an earlier run are sent now."""
+    return _("{count} from last time had no answer yet, and will be sent:").format(count=messages(count))
+
+
+def elsewhere(count: int) -> str:
+    """So many messages of another window are kept."""
+    return _("{count} of another window still to be sent; opening one more sends them.").format(count=messages(count))
+
+
+def no_broker(why: str, *, still: bool) -> str:
+    """No broker answers; `still`: it did before."""
+    start = _("Still no broker") if still else _("No broker yet")
+    return _("{start}: {why}. Trying again by itself; /quit leaves.").format(start=start, why=_clause(why))
+
+
+def broker_away(why: str) -> str:
+    """The connection broke."""
+    return _("The broker is away: {why}. What you type is kept until it is back.").format(why=_clause(why))
+
+
+def storing(text: str, *, ok: bool) -> str:
+    """Whether the broker can write its log, in its own words."""
+    then = "" if ok else " " + _("Until then nothing is accepted; what you send is given back.")
+    return told(text) + then
+
+
+def closing(by: str, seconds: float, reason: str) -> str:
+    """The broker will go down."""
+    text = _("{by} takes the broker down in {seconds:.0f} s{why}.")
+    return text.format(by=_by(by), seconds=seconds, why=_because(reason))
+
+
+def closed(by: str, reason: str) -> str:
+    """The broker went down."""
+    return _("{by} took the broker down{why}.").format(by=_by(by), why=_because(reason))
+
+
+def _clause(sentence: str) -> str:
+    return harmless(sentence).rstrip(". ") or _("no answer")
+
+
+def _by(nick: str) -> str:
+    return harmless(nick) or _("Somebody")
+
+
+def _because(reason: str) -> str:
+    return f": {harmless(reason)}" if reason else ""

@@ -27,7 +27,7 @@ def check_broker(chosen: str | None, home: Home) -> Iterator[Finding]:
         return
     key = broker.address.key
     told = _("{place}, whose fingerprint is {fingerprint} ({source})").format(
-        place=broker.address.endpoint, fingerprint=key_fingerprint(key) if key else "?", source=broker.source
+        place=broker.address.endpoint, fingerprint=key_fingerprint(key) if key else "?", source=_(broker.source)
     )
     yield Finding("ok", _("broker"), told)
     if broker.address.plain:
