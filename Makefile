@@ -50,8 +50,8 @@ bench: $(RUNTIME) ## Measure confab beside its peers (about five minutes); one w
 torture: $(DEVELOP) ## Test reliability under faults (about 50 minutes); one row in ARGS="kills", shorter with --short
 	@exec $(BIN)/python -m torture $(ARGS)
 
-screenshots: $(DEVELOP) ## Make the README's pictures from a real session (needs tmux)
-	@exec $(BIN)/python docs/screenshots.py
+screenshots: $(DEVELOP) ## Make the pictures of README and docs from real sessions (needs tmux); one scene in ARGS="joke"
+	@exec $(BIN)/python -m screenshots $(ARGS)
 
 docs: $(SITE) ## Serve the documentation as a site on http://127.0.0.1:8000; options in ARGS="-a 127.0.0.1:8001"
 	@NO_MKDOCS_2_WARNING=1 exec $(BIN)/mkdocs serve $(ARGS)
