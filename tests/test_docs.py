@@ -1,6 +1,6 @@
 """What README and docs/ say is so: links lead somewhere, lines are the right ones, blocks of code parse, and run.
 
-`python -m tests.test_docs` puts the line numbers in docs/architecture.md right.
+`python -m tests.test_docs` puts the line numbers in docs/ right.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .processes import DEADLINE, TREE, environment, running_broker
 
 PAGES = ["*.md", "docs/**/*.md", "messages/*.md"]
 DOCUMENTS = sorted(path.relative_to(TREE).as_posix() for pattern in PAGES for path in TREE.glob(pattern))
-ARCHITECTURE = TREE / "docs" / "architecture.md"
+LINED = [TREE / "docs" / name for name in ("architecture.md", "report.md", "report.ru.md")]  # have links to lines
 README = (TREE / "README.md").read_text("utf-8")
 LINE = re.compile(r"\[`(?P<name>[\w.]+)`\]\((?P<path>[^)#]+\.py)#L(?P<line>\d+)\)")
 FOLLOWS = ("confab chat", "confab tail")  # do not end by themselves soon
@@ -43,13 +43,16 @@ def commands() -> list[str]:
 
 
 def definitions(path: Path) -> dict[str, int]:
-    """The line of each class, function and method in a module; methods as Class.name."""
+    """The line of each class, function, method and constant in a module; methods as Class.name."""
     found: dict[str, int] = {}
 
     def look(nodes: list[ast.stmt], prefix: str) -> None:
         for node in nodes:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 found[prefix + node.name] = node.lineno
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                names = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found.update((prefix + name.id, node.lineno) for name in names if isinstance(name, ast.Name))
             if isinstance(node, ast.ClassDef):
                 look(node.body, f"{node.name}.")
 
@@ -58,14 +61,22 @@ def definitions(path: Path) -> dict[str, int]:
 
 
 def right_line(link: re.Match[str]) -> int | None:
-    """Where what a link names really is."""
-    return definitions((ARCHITECTURE.parent / link["path"]).resolve()).get(link["name"])
+    """Where what a link in docs/ names really is."""
+    return definitions((TREE / "docs" / link["path"]).resolve()).get(link["name"])
 
 
-@pytest.mark.parametrize("link", list(LINE.finditer(ARCHITECTURE.read_text("utf-8"))), ids=lambda link: link["name"])
-def test_lines(link: re.Match[str]) -> None:
+@pytest.mark.parametrize("document", LINED, ids=lambda path: path.name)
+def test_lines(document: Path) -> None:
     """Every link to a line leads to what it names (else: python -m tests.test_docs)."""
-    assert int(link["line"]) == right_line(link)
+    wrong = [link[0] for link in LINE.finditer(document.read_text("utf-8")) if int(link["line"]) != right_line(link)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("document", LINED, ids=lambda path: path.name)
+def test_lines_are_named(document: Path) -> None:
+    """No link to a line goes without the name by which it is checked."""
+    text = document.read_text("utf-8")
+    assert text.count(".py#L") == len(LINE.findall(text)) > 0
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -221,11 +232,13 @@ def test_readme_exit_codes() -> None:
 
 
 def main() -> None:
-    """Write the right line numbers into architecture.md; what is not found stays, for the test to say."""
-    text = ARCHITECTURE.read_text("utf-8")
-    ARCHITECTURE.write_text(
-        LINE.sub(lambda link: f"[`{link['name']}`]({link['path']}#L{right_line(link) or link['line']})", text), "utf-8"
-    )
+    """Write the right line numbers into docs/; what is not found stays, for the test to say."""
+    for document in LINED:
+        text = document.read_text("utf-8")
+        document.write_text(
+            LINE.sub(lambda link: f"[`{link['name']}`]({link['path']}#L{right_line(link) or link['line']})", text),
+            "utf-8",
+        )
 
 
 if __name__ == "__main__":
