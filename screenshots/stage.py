@@ -255,8 +255,10 @@ def stage(words: Words) -> Iterator[Stage]:
     try:
         yield set_up
     finally:
-        set_up.end()
-        shutil.rmtree(folder)
+        try:
+            set_up.end()
+        finally:
+            shutil.rmtree(folder)
 
 
 def environment(locale: str) -> dict[str, str]:
