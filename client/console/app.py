@@ -219,6 +219,9 @@ async def _converse(
         post(partial(happened, item))
 
     def happened(item: Message | ClientEvent) -> None:
+        if talk.over:  # nothing comes behind the goodbye; what is not shown is not read, and comes again
+            room.release()
+            return
         talk.happened(item)
         screen.when_drawn(partial(drawn, item))
 
