@@ -102,7 +102,7 @@ def test_the_datagrams_are_those_of_the_protocol() -> None:
         beacon_query(NONCE) + b"\0",
         beacon_query(NONCE).replace(b"\x01", b"\x02"),
         beacon_answer(NONCE, fingerprint_hash(KEY)),
-        os.urandom(64),
+        bytes(range(64)),
     ],
 )
 def test_what_is_no_query_gets_no_answer(beacon: Beacon, datagram: bytes) -> None:
