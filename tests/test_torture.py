@@ -126,7 +126,15 @@ def test_what_confab_writes_is_no_fault() -> None:
 
 @pytest.mark.parametrize(
     "evil",
-    [*sorted({*EVERY} - {"\r", "\n", "\x07"}), "\x1b[5m", "\x1b[38;5;9m", "\x1b[2J", "\x1b]8;;x\x1b\\", "\x1b[m", "\x1bc"],
+    [
+        *sorted({*EVERY} - {"\r", "\n", "\x07"}),
+        "\x1b[5m",
+        "\x1b[38;5;9m",
+        "\x1b[2J",
+        "\x1b]8;;x\x1b\\",
+        "\x1b[m",
+        "\x1bc",
+    ],
 )
 def test_what_a_text_brings_is_a_fault(evil: str) -> None:
     """Line ends are not, since they are ours too; and bells are counted."""
