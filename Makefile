@@ -38,8 +38,9 @@ announce: $(RUNTIME) ## Tell everyone: make announce TEXT="Deploy at five"
 	@test -n "$$TEXT" || { echo 'Say what to announce, as in: make announce TEXT="Deploy at five"' >&2; exit 2; }
 	@exec $(BIN)/confab announce $${NICK:+--as "$$NICK"} $(ARGS) -- "$$TEXT"
 
+# Two at a time: half of them wait for processes; with more, those that measure time would measure each other.
 test: $(DEVELOP) ## Run the tests; options in ARGS="-k rooms"
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(DEVELOP) ## Run exactly what CI runs: lint, types, site, tests, and the wheel in use
 	@exec .ci/run

@@ -33,8 +33,9 @@ _LOGIN = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); 
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment without anything that steers confab, and with these changes."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CONFAB_")}
+    """The environment without anything that steers confab or belies a terminal's size, and with these changes."""
+    steers = ("CONFAB_", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
     return kept | {"PYTHONPATH": str(TREE), "TERM": "xterm-256color"} | changes
 
 
