@@ -219,7 +219,7 @@ async def _converse(
         post(partial(happened, item))
 
     def happened(item: Message | ClientEvent) -> None:
-        if talk.over:  # nothing comes behind the goodbye; what is not shown is not read, and comes again
+        if talk.over and isinstance(item, Message):  # what is not shown is not read, and comes again
             room.release()
             return
         talk.happened(item)
@@ -238,9 +238,9 @@ async def _converse(
     drawing.add_done_callback(lambda _: over.set())  # it ends by itself only when nothing can be written any more
     for text in talk.chosen.complaints:
         talk.show(Caution(text))
-    talk.start(take)
+    listening = talk.start(take)
     await read(talk, over)
-    await _leave(chat, talk, screen, show, drawing)
+    await _leave(chat, talk, listening, screen, show, drawing)
     return talk.exit_code
 
 
@@ -250,11 +250,18 @@ def _failed(talk: Talk, context: dict[str, Any]) -> None:
 
 
 async def _leave(
-    chat: Client, talk: Talk, screen: Screen[Any], show: Callable[..., None], drawing: asyncio.Task[None]
+    chat: Client,
+    talk: Talk,
+    listening: threading.Thread,
+    screen: Screen[Any],
+    show: Callable[..., None],
+    drawing: asyncio.Task[None],
 ) -> None:
     """Close the client and tell what became of the last lines; raises what kept the screen from being drawn."""
     connected = chat.connected
-    await asyncio.get_running_loop().run_in_executor(None, chat.close, CLOSE_SECONDS)
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, chat.close, CLOSE_SECONDS)
+    await loop.run_in_executor(None, listening.join, CLOSE_SECONDS)  # so that nothing comes behind the goodbye
     told = asyncio.Event()
     talk.answers.after(told.set)
     with contextlib.suppress(TimeoutError):  # a closed client answers every receipt, so this does not happen

@@ -112,11 +112,13 @@ class Talk:
         self._missing = False  # the message shown last was said while we were away
         self._flow = Flow(self.now().date())
 
-    def start(self, take: Callable[[Message | ClientEvent], None]) -> None:
-        """Begin to listen; `take` is called on another thread for each item, and may block to slow it down."""
-        threading.Thread(target=self._listen, args=(take,), name="confab-stream", daemon=True).start()
+    def start(self, take: Callable[[Message | ClientEvent], None]) -> threading.Thread:
+        """Begin to listen: `take` is called for each item on the thread returned, and may block to slow it down."""
+        listening = threading.Thread(target=self._listen, args=(take,), name="confab-stream", daemon=True)
+        listening.start()
         self.answers.start()
         self._take_up(self.chat.leftovers, self.chat.kept_elsewhere)
+        return listening
 
     def _listen(self, take: Callable[[Message | ClientEvent], None]) -> None:
         try:
