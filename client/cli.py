@@ -127,7 +127,15 @@ def _setting(home: str | None) -> str | None:
 # --- arguments -----------------------------------------------------------------------------------------------------
 
 
+def _command_first(arguments: list[str]) -> list[str]:
+    """The same, with a --lang that stands before the command behind it: the overview offers it there."""
+    first = arguments[0] if arguments else ""
+    before = 2 if first == "--lang" else int(first.startswith("--lang="))
+    return [*arguments[before : before + 1], *arguments[:before], *arguments[before + 1 :]]
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
+    arguments = _command_first(arguments)
     command = arguments[0] if arguments else ""
     if command not in ALL:
         return _overview(arguments)

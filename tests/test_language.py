@@ -94,6 +94,16 @@ def test_an_option_behind_the_dashes_is_text(capsys: pytest.CaptureFixture[str],
     assert capsys.readouterr().err == f"confab: {ONE_NICK['en']}\n"
 
 
+@pytest.mark.parametrize("option", [["--lang", "ru"], ["--lang=ru"]])
+def test_the_option_may_stand_before_the_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: list[str]
+) -> None:
+    assert main([*option, "chat", "--home", str(tmp_path), "alice", "bob"]) == 2
+    assert capsys.readouterr().err == f"confab: {ONE_NICK['ru']}\n"
+    assert main([*option, "--help"]) == 0
+    assert capsys.readouterr().out.startswith("вызов: confab КОМАНДА")
+
+
 def test_a_language_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["who", "--lang", "xx", "--home", str(tmp_path)]) == 2
     assert "Argument --lang: invalid choice: 'xx' (choose from" in capsys.readouterr().err
