@@ -92,10 +92,11 @@ def test_a_taken_nick_asks_for_another_and_goes_on(chat: Chat, broker: BrokerPro
     other.type("hello").sees("#general alison  hello")
 
 
-def test_ctrl_c_clears_the_line_and_says_how_to_leave(chat: Chat) -> None:
+def test_ctrl_c_clears_the_line_and_when_there_is_none_says_how_to_leave(chat: Chat) -> None:
     alice = chat("alice").keys("never mind")
-    alice.prompts("#general › never mind").keys("\x03").sees("/quit or Ctrl-D")
-    alice.prompts("#general ›")
+    alice.prompts("#general › never mind").keys("\x03").prompts("#general ›")
+    assert b"or Ctrl-D" not in alice.raw
+    alice.keys("\x03").sees("/quit or Ctrl-D").prompts("#general ›")
 
 
 @pytest.mark.parametrize("leave", ["\x04", "/quit\r", "-q\r"])

@@ -230,7 +230,7 @@ def test_a_key_that_was_freed_ends_nothing(desk: Desk, typing: PipeInput, tmp_pa
         handed.append(line)
         return None if line == "end" else {"alt": "o\x0f", "o": "end\r"}[line]
 
-    typed_keys(desk, typing, tmp_path, "\x04gone\x03\x04alt\x1b\r", answer)
+    typed_keys(desk, typing, tmp_path, "\x04gone\x03\x03\x04alt\x1b\r", answer)
     assert handed == ["alt", "o", "end"]
     assert desk.left == 0
     assert "Ctrl-G clears the line. To leave: /quit or Ctrl-Q." in desk.screen

@@ -135,7 +135,9 @@ def _keys(talk: Talk, hand_on: Callable[[str], None], chosen: Chosen) -> KeyBind
     @keys.add("<sigint>")
     @keys.add(*pressed["clear"])
     def _clear(event: KeyPressEvent) -> None:
-        event.current_buffer.reset()
+        if event.current_buffer.text:  # that it is gone is seen; a sentence each time would bury what others said
+            event.current_buffer.reset()
+            return
         clear, leave = spoken(pressed["clear"]), spoken(pressed["leave"])
         talk.tell(_("{clear} clears the line. To leave: /quit or {leave}.").format(clear=clear, leave=leave))
 
