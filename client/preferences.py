@@ -7,6 +7,7 @@ when something is written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -60,6 +61,8 @@ class Setting:
         """The value that a person typed; raises WrongSetting with what would be valid."""
         text = text.strip()
         try:
+            if (written := _written(text, many=get_origin(self.kind) is tuple)) is not None:
+                return msgspec.convert(written, self.kind)
             if self.kind is bool:
                 return bool(msgspec.convert(_bool(text), bool))
             if get_origin(self.kind) is tuple:
@@ -70,6 +73,17 @@ class Setting:
             raise WrongSetting(
                 _("{name} cannot be {text}: it takes {what}.").format(name=self.name, text=text, what=what)
             ) from None
+
+
+def _written(text: str, *, many: bool) -> Any:
+    """What stands in quotes or brackets, as the file has it and as it is shown; None: it is typed plainly."""
+    import tomllib
+
+    if not text.startswith(('"', "'", "[")) or "\n" in text:
+        return None
+    with suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"x=[{text}]" if many and text[0] != "[" else f"x={text}")["x"]
+    return None
 
 
 def _bool(text: str) -> Any:

@@ -165,6 +165,11 @@ def test_a_change_keeps_comments_order_and_spelling(path: Path) -> None:
         ("keys.leave", "c-q", "c-q"),
         ("themes.my.time", "bold #00afaf", "bold #00afaf"),
         ("themes.my.nicks", "red color(30)", "red color(30)"),
+        ("theme", '"light"', "light"),  # as it is shown, and as the file has it
+        ("keys.leave", "'c-q'", "c-q"),
+        ("keywords", '["deploy", "on, fire"]', ("deploy", "on, fire")),
+        ("keywords", '"deploy", "on, fire"', ("deploy", "on, fire")),
+        ("keywords", "[ci], it's", ("[ci]", "it's")),
     ],
 )
 def test_what_a_person_types_is_kept(path: Path, name: str, text: str, value: Any) -> None:
