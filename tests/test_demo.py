@@ -90,6 +90,13 @@ def test_ended_early_and_in_a_narrower_window_it_leaves_nothing_either(demo: Ter
     assert left(folder) == ([], [])
 
 
+def test_the_console_in_it_speaks_the_same_language(folder: Path) -> None:
+    demo = Terminal("-m", "client", "demo", "--lang", "ru", columns=80, rows=24, TMPDIR=str(folder))
+    demo.sees("всё настоящее, кроме людей").sees("Ник sam занят").keys("\x03")
+    assert demo.ends() == 0
+    demo.close()
+
+
 def test_a_closed_window_ends_it_too(demo: Terminal, folder: Path) -> None:
     demo.sees("The nick sam is taken").hang_up()
     assert left(folder) == ([], [])

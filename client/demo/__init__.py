@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from ..console import render
 from ..exits import ACCEPTED
-from ..language import _
+from ..language import _, spoken
 from .show import Show
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,7 +26,7 @@ def run(speed: float) -> int:
     _tell(_("A broker, four people and a script: all real but the people. Ctrl-C ends it."))
     with _watching():
         try:
-            with Show(_size(), _draw, speed=speed) as show:
+            with Show(_size(), _draw, speed=speed, language=spoken()) as show:
                 signal.signal(signal.SIGWINCH, lambda *_: show.pane.resize(*_size()))
                 show.play()
                 _ignore_signals()

@@ -38,12 +38,14 @@ class Show:
         speed: float = 1.0,
         scenes: tuple[Scene, ...] = SCENES,
         env: Mapping[str, str] = os.environ,  # of everything that runs: says the language, the kind of terminal
+        language: str | None = None,  # of the console; None: what `env` says
     ) -> None:
         self._size = size
         self._output = output
         self._speed = speed
         self._rest = iter(scenes)
         self._stage = Stage(env)
+        self._console = ("-m", "client", "chat", TAKEN, *(() if language is None else ("--lang", language)))
         self._stack = ExitStack()
         self._random = Random(1)  # every performance is the same
 
@@ -52,7 +54,7 @@ class Show:
         with self._stack:
             self._stack.enter_context(self._stage)
             self._stage.come(TAKEN)
-            self.pane = Pane(("-m", "client", "chat", TAKEN), self._stage.hero_env, self._size, self._output)
+            self.pane = Pane(self._console, self._stage.hero_env, self._size, self._output)
             self._stack.callback(self.pane.close)
             for nick in OTHERS:
                 self._stage.come(nick)
