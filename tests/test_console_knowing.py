@@ -207,3 +207,25 @@ def test_what_was_found_is_looked_around_in_its_own_conversation(desk: Timed) ->
     desk.type("/history around №40").until(lambda: ("around", "@bob", 40) in desk.chat.calls)
     desk.type("/history around 7").until(lambda: ("around", "#general", 7) in desk.chat.calls)
     desk.type("/history around here").sees("or around, and a message's number")
+
+
+def test_numbers_of_earlier_answers_are_still_known(desk: Timed) -> None:
+    desk.chat.page = Page([said("needle", target="@alice", seq=40)], None)
+    desk.type("/search needle").sees("№40")
+    desk.chat.page = Page([said("page", seq=60)], None)
+    desk.type("/history").sees("№60")
+    desk.chat.page = Page([said("later", seq=61)], None)
+    desk.type("/search later").sees("№61")
+    desk.type("/to all")
+    desk.type("/history around 40").until(lambda: ("around", "@bob", 40) in desk.chat.calls)
+    desk.type("/history around 60").until(lambda: ("around", "#general", 60) in desk.chat.calls)
+
+
+def test_a_number_that_is_not_there_is_told(desk: Timed) -> None:
+    desk.chat.page = Page([said("near", seq=6)], None)
+    desk.type("/to all").type("/history around 7").sees("There is no message 7 in everyone that could be shown.")
+    assert "near" in desk.screen
+    desk.chat.page = Page([], None)
+    desk.type("/history around 8").sees("There is no message 8 in everyone")
+    assert "said yet" not in desk.screen
+    desk.type("/history").sees("Nothing has been said yet in everyone.")

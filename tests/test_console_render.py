@@ -96,6 +96,22 @@ def test_an_announcement_is_a_panel_with_sender_title_and_priority() -> None:
     assert "║ Deploy at five" in text
 
 
+def test_an_announcement_in_a_history_tells_its_number() -> None:
+    item = said("Deploy at five", kind="announcement", target="*", seq=17)
+    assert "to everyone, 12:04, №17" in drawn(render.message(item, "alice", AT.date(), numbered=True))
+    assert "№" not in drawn(render.message(item, "alice", AT.date()))
+
+
+def test_the_time_of_an_urgent_announcement_is_not_dim_in_the_colour_of_its_frame() -> None:
+    item = said("fire", kind="announcement", priority="urgent", target="*")
+    console = render.terminal(force_terminal=True)
+    (time,) = (each for each in console.render(render.message(item, "alice", AT.date())) if each.text == "12:04")
+    assert time.style is not None
+    assert time.style.dim
+    assert time.style.color is not None
+    assert time.style.color.is_default
+
+
 def test_colours_only_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)

@@ -17,7 +17,7 @@ BELL = "\x07"  # a terminal rings: never by what a text says
 
 _SEQUENCE = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]|\x1b")
 _PALETTE = "|".join(sorted(set(re.findall(r"color\((\d+)\)", " ".join(THEMES[DEFAULT].values())))))
-_STYLE = f"(?:0|1|2|3|4|7|3[1-7]|9[0-7]|38;5;(?:{_PALETTE}))"  # of the 256 colours only those that confab uses
+_STYLE = f"(?:0|1|2|3|4|7|3[1-79]|9[0-7]|38;5;(?:{_PALETTE}))"  # of the 256 colours only those that confab uses
 _OURS = re.compile(
     "\x1b\\["
     f"(?:{_STYLE}(?:;{_STYLE})*m"  # styles that are in use

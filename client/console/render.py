@@ -61,7 +61,7 @@ def message(item: Message, me: str, today: date, *, numbered: bool = False, cont
     `continued`: on a terminal its head is left out, since the message above has the same.
     """
     if item.kind == "announcement" and item.priority != "low":
-        return announcement(item, me, today)
+        return announcement(item, me, today, numbered=numbered)
     return Line(
         (
             (clock(item.at, today), 6),
@@ -86,7 +86,7 @@ def _sender(item: Message, me: str) -> Text:
     return nick
 
 
-def announcement(item: Message, me: str, today: date) -> RenderableType:
+def announcement(item: Message, me: str, today: date, *, numbered: bool = False) -> RenderableType:
     """A panel nobody overlooks; its border says how urgent it is."""
     style = _BORDERS.get(item.priority, "normal")
     title = Text(_(_HEADINGS.get(item.priority, _HEADINGS["normal"])))
@@ -94,9 +94,9 @@ def announcement(item: Message, me: str, today: date) -> RenderableType:
         title.append(f": {harmless(item.title)}")
     title.stylize(style)
     title.stylize("reverse" if item.priority == "urgent" else "bold")
-    foot = filled(
-        _("{nick} to {whom}, {time}"), nick=nick_text(item.sender), whom=_audience(item, me), time=clock(item.at, today)
-    )
+    number = [(f", №{item.seq}", "faint")] if numbered else []
+    when = Text.assemble(clock(item.at, today), *number)
+    foot = filled(_("{nick} to {whom}, {time}"), nick=nick_text(item.sender), whom=_audience(item, me), time=when)
     return Narrowed(
         Panel(
             Body(item.body),

@@ -106,7 +106,7 @@ class Talk:
         self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
         self.last_said = 0  # the sequence of the last message of mine; 0: there is none
         self.place: tuple[int, int] | None = None  # how many /history shows, and before which number; None: the latest
-        self.found: dict[int, str] = {}  # in which conversation each message was said that the last search found
+        self.placed: dict[int, str] = {}  # in which conversation each message was said whose number was shown
         self._recent: dict[int, str] = {}  # who said what was shown last, to be known again when it is deleted
         self._last_why = ""  # of an outage, so that each reason is told once
         self._missing = False  # the message shown last was said while we were away

@@ -57,9 +57,9 @@ THEMES: Final[dict[str, dict[str, str]]] = {
         "room": "color(30)",
         "direct": "color(164)",
         "everyone": "color(130)",
-        "time": "dim",
+        "time": "default dim",  # not in the colour around it, of which dim leaves too little
         "around": "dim",
-        "faint": "dim",
+        "faint": "default dim",
         "notice": "color(30)",
         "warning": "bold color(130)",
         "refusal": "bold color(161)",

@@ -121,7 +121,7 @@ def heading(item: Stretch) -> str:
     )
     if item.page.cut:
         return _("{title}; nothing older is kept").format(title=title)
-    more = _("; there is more before it") if item.found else _("; there is more before it: /history again")
+    more = _("; there is more before it") if item.found else _("; there is more before it: /history")
     return title if item.page.before is None else f"{title}{more}"
 
 
@@ -137,7 +137,7 @@ def nothing(item: Stretch) -> str:
         text = _("Nothing has been said yet in {what}.")
     else:
         text = _("Nothing was found as far as was looked in {what}.")
-    return text.format(what=item.what)
+    return text.format(what=place(item.what))
 
 
 def now(missed: int | None) -> str:
