@@ -8,12 +8,35 @@ import sys
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from prompt_toolkit.formatted_text.utils import fragment_list_to_text
+from prompt_toolkit.layout.controls import BufferControl
+from prompt_toolkit.layout.processors import TransformationInput
 
 from client.console import emoji
+from client.console.apart import Apart
 from client.console.prompt import Names, prompt_text
 from client.console.talk import Talk
 from messages import Presence
 from tests.fake_client import FakeClient
+
+
+@pytest.mark.parametrize(
+    ("line", "shown", "places"),
+    [
+        ("日 é", "日 é", [0, 1, 2, 3]),
+        ("a🇩🇪b", "aDEb", [0, 1, 2, 3, 4]),
+        ("👩\u200d👧x", "👩·👧x", [0, 1, 2, 3, 4]),
+        ("👍\U0001f3fd", "👍·", [0, 1, 2]),
+        ("❤\ufe0fx", "❤x", [0, 1, 1, 2]),
+    ],
+)
+def test_emoji_of_several_characters_stand_apart(line: str, shown: str, places: list[int]) -> None:
+    """Of one that the terminal makes narrower than its parts the prompt would be overwritten."""
+    given = TransformationInput(BufferControl(), Document(line), 0, lambda at: at, [("", line)], 80, 1)
+    result = Apart(lambda mark: mark).apply_transformation(given)
+    assert fragment_list_to_text(result.fragments) == shown
+    assert [result.source_to_display(at) for at in range(len(line) + 1)] == places
+    assert result.display_to_source(len(shown)) == len(line)
 
 
 @pytest.fixture

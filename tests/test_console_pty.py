@@ -92,6 +92,11 @@ def test_a_taken_nick_asks_for_another_and_goes_on(chat: Chat, broker: BrokerPro
     other.type("hello").sees("#general alison  hello")
 
 
+def test_a_flag_is_its_letters_in_the_input_line_and_sent_as_it_is(chat: Chat) -> None:
+    alice = chat("alice").keys("to 🇩🇪!").prompts("#general › to DE!").keys("\x7f\r")
+    alice.until(lambda: "to 🇩🇪".encode() in alice.raw)
+
+
 def test_ctrl_c_clears_the_line_and_when_there_is_none_says_how_to_leave(chat: Chat) -> None:
     alice = chat("alice").keys("never mind")
     alice.prompts("#general › never mind").keys("\x03").prompts("#general ›")

@@ -29,6 +29,7 @@ from messages import BODY_BYTES, EVERYONE, Code, fold, harmless
 from ..language import _
 from ..settings import Keys as Chosen
 from . import actions, commands, emoji, setting, status, watch
+from .apart import Apart
 from .keys import spoken, usable
 from .looks import Looks
 from .shown import Refusal
@@ -53,6 +54,7 @@ def make_prompt(
         prompt_continuation=lambda width, line, wrapped: "" if wrapped else talk.chosen.looks.own("… ").rjust(width),
         history=typed.lines,
         completer=Names(talk),
+        input_processors=[Apart(lambda mark: talk.chosen.looks.own(mark))],
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,
         key_bindings=DynamicKeyBindings(lambda: bindings(talk.chosen.settings.keys)),
