@@ -146,6 +146,15 @@ def test_what_is_wrong_is_told_with_what_to_do(doctor: Any, home: Path) -> None:
         assert str(home) in told["text"] or check == "broker here"
 
 
+def test_a_file_where_the_profiles_should_be(doctor: Any, home: Path) -> None:
+    """The console cannot start then, and says so."""
+    (home / "profiles").rename(home / "elsewhere")
+    (home / "profiles").touch(0o600)
+    status, findings = doctor(home)
+    assert status == 1
+    assert wrong(findings) == {"profiles": f"{home / 'profiles'} is no folder. Move it away."}
+
+
 def test_a_log_that_is_gone(doctor: Any, home: Path) -> None:
     (home / "broker" / "log.db").unlink()
     status, findings = doctor(home)

@@ -119,6 +119,10 @@ def _settings(home: Home) -> Iterator[Finding]:
 
 def _profiles(home: Home) -> Iterator[Finding]:
     check = _("profiles")
+    above = home.path / "profiles"
+    if above.exists() and not above.is_dir():
+        yield Finding("problem", check, _("{path} is no folder.").format(path=above), _("Move it away."))
+        return
     whole = used = 0
     for folder in sorted(path for path in home.path.glob("profiles/*") if path.is_dir()):
         problems = [*_profile(folder)]

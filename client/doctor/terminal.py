@@ -18,7 +18,7 @@ def check_terminal(env: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Look at the terminal on standard output, if it is one."""
     check = _("terminal")
     if sys.stdout is None or not sys.stdout.isatty():
-        yield Finding("ok", check, _("Standard output is none, so nothing is said of its size and colours."))
+        yield Finding("ok", check, _("Standard output is no terminal, so nothing is said of its size and colours."))
     else:
         yield _kind(check, env)
         yield _size(check)
