@@ -22,6 +22,12 @@ from .shown import Help, Notice, Refusal
 from .talk import Talk
 from .words import excerpt
 
+PLACEHOLDERS = (
+    *(N_("NICK"), N_("NAME"), N_("VALUE"), N_("TARGET"), N_("NUMBER"), N_("ROLE"), N_("ADDRESS"), N_("KEY")),
+    *(N_("text"), N_("words"), N_("reason"), N_("room"), N_("command")),
+)
+_PLACEHOLDER = re.compile(rf"\b(?:{'|'.join(PLACEHOLDERS)})\b")
+
 Handler: TypeAlias = Callable[[Talk, list[str]], None]
 Completes: TypeAlias = Literal["nothing", "nick", "room", "target", "command", "setting"]
 
@@ -40,8 +46,9 @@ class Command:
 
     @property
     def usage(self) -> str:
-        """How it is typed."""
-        return f"{self.names[0]} {self.arguments}".rstrip()
+        """How it is typed, what stands for something else in the person's language."""
+        arguments = _PLACEHOLDER.sub(lambda found: _(found[0]), self.arguments)
+        return f"{self.names[0]} {arguments}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
