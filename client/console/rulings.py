@@ -7,11 +7,12 @@ from messages import EVERYONE, Deleted, Moderated, Ruled, harmless
 from ..language import _
 from ..model import Slowed
 from ..spans import span_text
+from .words import by_whom
 
 
 def ruled(event: Ruled) -> str:
     """A rule has another value."""
-    where, value, by = event.where, harmless(event.value), harmless(event.by)
+    where, value, by = event.where, harmless(event.value), by_whom(event.by)
     match event.name:
         case "topic":
             return (
@@ -36,7 +37,7 @@ def ruled(event: Ruled) -> str:
 
 def moderated(event: Moderated) -> str:
     """Something was done to me."""
-    by, detail, why = harmless(event.by), harmless(event.detail), _why(event.reason)
+    by, detail, why = by_whom(event.by), harmless(event.detail), _why(event.reason)
     match event.what:
         case "muted":
             span = "" if event.seconds is None else _(" for {span}").format(span=span_text(event.seconds))
@@ -62,7 +63,7 @@ def deleted(event: Deleted, sender: str) -> str:
     """A message is to be shown no more; its sender as far as that is known."""
     whose = _(" of {sender}").format(sender=harmless(sender)) if sender else ""
     return _("{by} deleted message {seq}{whose}{why}.").format(
-        by=harmless(event.by), seq=event.seq, whose=whose, why=_why(event.reason)
+        by=by_whom(event.by), seq=event.seq, whose=whose, why=_why(event.reason)
     )
 
 

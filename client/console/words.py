@@ -40,6 +40,9 @@ SHARING = {
 }
 
 
+OPERATOR = (N_("operator"), N_("the operator"))  # as the broker calls who runs it: no nick is one of them
+
+
 def place(target: str) -> str:
     """A conversation as it is written in commands."""
     return _("everyone") if target == EVERYONE else harmless(target)
@@ -253,20 +256,21 @@ def storing(text: str, *, ok: bool) -> str:
 def closing(by: str, seconds: float, reason: str) -> str:
     """The broker will go down."""
     text = _("{by} takes the broker down in {seconds:.0f} s{why}.")
-    return text.format(by=_by(by), seconds=seconds, why=_because(reason))
+    return text.format(by=by_whom(by), seconds=seconds, why=_because(reason))
 
 
 def closed(by: str, reason: str) -> str:
     """The broker went down."""
-    return _("{by} took the broker down{why}.").format(by=_by(by), why=_because(reason))
+    return _("{by} took the broker down{why}.").format(by=by_whom(by), why=_because(reason))
 
 
 def _clause(sentence: str) -> str:
     return harmless(sentence).rstrip(". ") or _("no answer")
 
 
-def _by(nick: str) -> str:
-    return harmless(nick) or _("Somebody")
+def by_whom(nick: str) -> str:
+    """Who did something: a person, or whoever runs the broker, who has no nick."""
+    return _(nick) if nick in OPERATOR else harmless(nick) or _("Somebody")
 
 
 def _because(reason: str) -> str:
