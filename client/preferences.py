@@ -6,7 +6,7 @@ when something is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,9 +178,13 @@ def change(path: Path, name: str, text: str, check: Callable[[Settings], dict[Ke
             table: Any = file
             for part in setting.path[:-1]:
                 table = table.setdefault(part, tomlkit.table())
+                if not isinstance(table, MutableMapping):
+                    raise ValueError(_("{part} is no table there").format(part=part))
             table[setting.path[-1]] = list(value) if isinstance(value, tuple) else value
             after = tomlkit.dumps(file)
-            settings, _wrong = understand(after, path)
+            settings, wrong = understand(after, path)
+            if setting.of(settings) != value:  # what stands beside it cannot be used, and so the whole table is not
+                raise ValueError("; ".join(wrong))
             known = check(understand(before, path)[0])
             for key, why in check(settings).items():
                 if known.get(key) != why:

@@ -92,7 +92,11 @@ def read(path: Path) -> tuple[Settings, list[str]]:
 def understand(text: str, path: Path) -> tuple[Settings, list[str]]:
     """The same for what is in the file at `path`; raises ValueError when it is no TOML."""
     wrong: list[str] = []
-    usable = _usable(Settings, tomllib.loads(text), (), lambda key, why: wrong.append(complaint(path, text, key, why)))
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(_("tables or lists stand too deep in each other")) from None
+    usable = _usable(Settings, table, (), lambda key, why: wrong.append(complaint(path, text, key, why)))
     return msgspec.convert(usable, Settings), wrong
 
 

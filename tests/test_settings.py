@@ -193,6 +193,8 @@ def test_what_a_person_types_is_kept(path: Path, name: str, text: str, value: An
         ("keys.send", "hyper-x", "keys.send cannot be hyper-x: that is no key."),
         ("keys.send", "", 'keys.send cannot be "": that is no key.'),
         ("keys.send", "x", "keys.send cannot be x: that is a character one types."),
+        ("keys.send", "<any>", "keys.send cannot be <any>: nobody presses that."),
+        ("keys.send", "c-x <bracketed-paste>", "keys.send cannot be c-x <bracketed-paste>: nobody presses that."),
         ("keys.leave", "c-m", "keys.leave cannot be c-m: that is the key of keys.send already."),
     ],
 )
@@ -202,6 +204,32 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(path: Path, name: st
         set_to(path, name, text)
     assert path.read_text() == WRITTEN
     assert [each.name for each in path.parent.iterdir() if each.suffix != ".lock"] == ["settings.toml"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "text", "told"),
+    [
+        ("keys = 3\n", "keys.send", "f2", "keys is no table there"),
+        ("[[keys]]\nsend = 'f1'\n", "keys.send", "f2", "keys is no table there"),
+        ("themes = 'dark'\n", "themes.mine.time", "red", "themes is no table there"),
+        ("[themes]\nmine = 3\n", "themes.mine.time", "red", "mine is no table there"),
+        ("[conversations]\n'#ops' = 'loud'\n", "conversations.#dev", "mute", "line 1, conversations: it takes a table"),
+    ],
+)
+def test_what_would_not_hold_is_not_said_to(path: Path, written: str, name: str, text: str, told: str) -> None:
+    path.write_text(written)
+    with pytest.raises(NotConfigured, match=told):
+        set_to(path, name, text)
+    assert path.read_text() == written
+
+
+@pytest.mark.parametrize("deep", ["[", "{a="])
+def test_a_file_that_is_too_deep_is_a_warning(path: Path, deep: str) -> None:
+    path.write_text(f"a = {deep * 20_000}")
+    settings, [warning] = read(path)
+    assert (settings, "too deep" in warning) == (Settings(), True)
+    with pytest.raises(NotConfigured, match="cannot be changed"):
+        set_to(path, "theme", "dark")
 
 
 def test_a_wrong_value_in_the_file_keeps_nobody_from_mending_it_or_another(path: Path) -> None:

@@ -44,7 +44,10 @@ def _wrong(chosen: Keys) -> list[tuple[str, str]]:
             found.append((action, why.format(name=name, typed=typed or '""')))
             continue
         pressed = tuple(str(getattr(key, "value", key)) for key in bindings.bindings[0].keys)
-        if len(pressed[0]) == 1:
+        if any(key.startswith("<") for key in pressed):  # <any>, <bracketed-paste>: nobody could type any more
+            why = _("{name} cannot be {typed}: nobody presses that. Use a key such as c-x (Ctrl-X) or f1.")
+            found.append((action, why.format(name=name, typed=typed)))
+        elif len(pressed[0]) == 1:
             why = _("{name} cannot be {typed}: that is a character one types. Use a key such as c-x (Ctrl-X) or f1.")
             found.append((action, why.format(name=name, typed=typed)))
         elif pressed in taken:
