@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get
 import msgspec
 from msgspec import Meta
 
-from .errors import NotConfigured
 from .language import N_, _
 
 When: TypeAlias = Literal["auto", "always", "never"]
@@ -98,14 +97,6 @@ def understand(text: str, path: Path) -> tuple[Settings, list[str]]:
         raise ValueError(_("tables or lists stand too deep in each other")) from None
     usable = _usable(Settings, table, (), lambda key, why: wrong.append(complaint(path, text, key, why)))
     return msgspec.convert(usable, Settings), wrong
-
-
-def load(path: Path) -> Settings:
-    """The settings in a file; the defaults when there is none. Raises NotConfigured for the first thing wrong in it."""
-    settings, wrong = read(path)
-    if wrong:
-        raise NotConfigured(wrong[0])
-    return settings
 
 
 def suggest(word: str, names: Iterable[str]) -> str:

@@ -23,7 +23,7 @@ from client.console.shown import Shown
 from client.console.talk import Talk
 from client.console.typed import Typed
 from client.preferences import all_settings
-from client.settings import Keys, Settings, load
+from client.settings import Keys, Settings, read
 from tests.fake_client import FakeClient
 
 
@@ -71,7 +71,7 @@ def test_a_setting_is_shown_changed_and_kept(desk: Desk, path: Path) -> None:
     assert '"any"' in desk.type("/set theme")
     assert desk.type("/set theme dark") == '● theme is "dark" from now on.\n'
     assert '"dark"' in desk.type("/set theme")
-    assert load(path) == Settings(theme="dark")
+    assert read(path) == (Settings(theme="dark"), [])
     assert Chosen(path).settings.theme == "dark"
 
 
@@ -111,7 +111,7 @@ def test_what_was_given_for_this_run_holds_until_it_is_set(path: Path) -> None:
     assert (desk.chosen.looks.color, desk.chosen.looks.theme) == (False, "dark")
     desk.type("/set color always")
     assert (desk.chosen.looks.color, desk.chosen.looks.ascii) == (True, True)
-    assert load(path) == Settings(color="always", theme="dark")
+    assert read(path) == (Settings(color="always", theme="dark"), [])
 
 
 def test_a_broken_file_is_told_and_mended_by_nobody_else(path: Path) -> None:

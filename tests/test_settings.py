@@ -22,7 +22,7 @@ from client.console.themes import ROLES, THEMES
 from client.console.words import MARKS
 from client.errors import NotConfigured, WrongSetting
 from client.preferences import all_settings, change, document, find
-from client.settings import Keys, Settings, load, read
+from client.settings import Keys, Settings, read
 
 TREE = Path(__file__).parent.parent
 WRITTEN = """\
@@ -51,7 +51,6 @@ def set_to(path: Path, name: str, text: str) -> Settings:
 
 def test_without_a_file_the_defaults_hold(path: Path) -> None:
     assert read(path) == (Settings(), [])
-    assert load(path) == Settings()
 
 
 def test_what_is_written_holds(path: Path) -> None:
@@ -70,8 +69,6 @@ def test_a_file_that_is_no_toml_is_one_warning_and_names_the_line(path: Path, te
     assert settings == Settings()
     assert line in warning
     assert "the defaults hold" in warning
-    with pytest.raises(NotConfigured, match=line):
-        load(path)
 
 
 def test_bytes_that_are_no_utf8_are_a_warning(path: Path) -> None:
@@ -174,7 +171,7 @@ def test_a_change_keeps_comments_order_and_spelling(path: Path) -> None:
 )
 def test_what_a_person_types_is_kept(path: Path, name: str, text: str, value: Any) -> None:
     assert find(name).of(set_to(path, name, text)) == value
-    assert find(name).of(load(path)) == value
+    assert find(name).of(read(path)[0]) == value
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

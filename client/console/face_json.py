@@ -174,11 +174,6 @@ def _overview(item: Overview) -> dict[str, Any]:
     }
 
 
-def _command(row: tuple[str, tuple[str, ...], str]) -> dict[str, Any]:
-    usage, others, text = row
-    return {"usage": usage, "names": [usage.split()[0], *others], "help": text}
-
-
 def _message(item: Message) -> dict[str, Any]:
     return {**item.as_json(), "own": item.own, "missed": item.missed}
 
