@@ -143,6 +143,13 @@ def test_each_has_a_form_in_each_face(face: str, sample: Any) -> None:
     assert bool(make_face(face)([sample])) == (type(sample) not in NO_FORM[face])
 
 
+@pytest.mark.parametrize(
+    ("event", "drawn"), [(model.Reached(7, {}, {}), ""), (model.Composing("bob", "#ops"), ""), (connected(), None)]
+)
+def test_what_the_input_line_tells_has_it_drawn_anew(event: ClientEvent, drawn: str | None) -> None:
+    assert RichFace(render.terminal(force_terminal=False))([shown.Happened(event, "status", AT)]) == drawn
+
+
 class New(msgspec.Struct, frozen=True):
     """Nothing that a face knows."""
 

@@ -67,6 +67,16 @@ def test_the_status_line_follows_what_happens(desk: Timed) -> None:
     assert bar(desk).endswith("connecting…")
 
 
+def test_the_status_line_is_written_as_the_person_wants_it(desk: Timed) -> None:
+    urgent = said("stairs \N{FIRE}, " + "now " * 30, kind="announcement", priority="urgent", target="*")
+    desk.happens(urgent).sees("stairs")
+    desk.happens(Composing("cat", "#general")).until(lambda: "cat" in bar(desk))
+    assert {"\N{FIRE}", "▲", "…"} <= set(bar(desk)), "the control"
+    desk.type("/set ascii always").type("/set emoji off").sees("emoji is false")
+    assert bar(desk).isascii()
+    assert "stairs :fire:, now" in bar(desk)
+
+
 def test_what_i_say_somewhere_is_what_i_read_there(desk: Timed) -> None:
     hears(desk, "psst", target="@alice")
     desk.type("/msg bob yes?").sees("yes?")

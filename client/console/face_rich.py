@@ -13,7 +13,7 @@ from rich.control import Control
 from rich.text import Text
 
 from ..language import _
-from ..model import Reached
+from ..model import Composing, Reached
 from . import alarm, render, status, tables, words
 from .chosen import Chosen
 from .flow import page
@@ -156,8 +156,8 @@ def _happened(thing: Happened) -> Iterator[RenderableType]:
         case "around":
             yield render.quiet(render.around(thing.event, thing.text), thing.at, thing.at.date())
         case "status":
-            if isinstance(thing.event, Reached):
-                yield Control()  # leaves no trace, and yet has the input line drawn anew, which tells it
+            if isinstance(thing.event, Reached | Composing):
+                yield Control()  # leaves no trace, and yet has the input line and what is below drawn anew
 
 
 def _stretch(thing: Stretch) -> Iterator[RenderableType]:

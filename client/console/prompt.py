@@ -100,7 +100,8 @@ def prompt_text(talk: Talk) -> StyleAndTextTuples:
 
 def toolbar(talk: Talk, width: int) -> StyleAndTextTuples:
     """How things stand, below the line."""
-    return [*status.rows(talk.overview, width)]
+    looks = talk.chosen.looks
+    return [(style, looks.own(text)) for style, text in status.rows(talk.overview, width, looks.body)]
 
 
 @lru_cache(maxsize=1)

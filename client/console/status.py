@@ -7,7 +7,7 @@ each thing that stays until it is acknowledged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, inf
 
 from rich.cells import cell_len, set_cell_size
@@ -25,11 +25,11 @@ GAP = "  "
 LEAST_WRITING = 12  # columns: less does not tell who is writing
 
 
-def rows(status: Overview, width: int) -> list[Part]:
-    """All rows, each exactly `width` columns wide."""
+def rows(status: Overview, width: int, body: Callable[[str], str] = str) -> list[Part]:
+    """All rows, each exactly `width` columns wide; `body` writes what somebody wrote as the person wants it."""
     if not status.urgent:
         return line(status, width)
-    return [*banner(status.urgent, width), ("", "\n"), *line(status, width)]
+    return [*banner(status.urgent, width, body), ("", "\n"), *line(status, width)]
 
 
 def line(status: Overview, width: int) -> list[Part]:
@@ -50,14 +50,15 @@ def line(status: Overview, width: int) -> list[Part]:
     return _fit(left, right, width)
 
 
-def banner(urgent: Sequence[Message], width: int) -> list[Part]:
+def banner(urgent: Sequence[Message], width: int, body: Callable[[str], str] = str) -> list[Part]:
     """The row for urgent announcements: the newest that is not acknowledged, and how many more there are."""
     item = urgent[-1]
     more = f" +{len(urgent) - 1}" if len(urgent) > 1 else ""
     head = harmless(f"{item.sender}: {item.title}" if item.title else item.sender)
+    text = harmless(body(item.body))
     end = f"{more}  /ack "
     room = max(width - cell_len(end), 0)
-    return [("class:status_urgent", set_cell_size(_cut(f" ▲ {head}: {harmless(item.body)}", room), room) + end)]
+    return [("class:status_urgent", set_cell_size(_cut(f" ▲ {head}: {text}", room), room) + end)]
 
 
 def sentences(status: Overview) -> str:
