@@ -230,15 +230,16 @@ class Client(Moderation):
     def around(self, target: str, seq: int, *, context: int = 5, timeout: float | None = 5.0) -> Page:
         """The message `seq` of a conversation, with up to so many before it and after it.
 
-        What came after is looked for further and further on, and not found when it came much later.
+        What came after is looked for further and further on, and not found when it came much later. Where there is no
+        such message in the conversation, what stands around its place.
         """
         page = Page([], None)
         for further in _FURTHER:
             found = self.history(target, limit=HISTORY_PAGE, before=seq + further, timeout=timeout)
-            if not found.messages or found.messages[0].seq > seq:
+            if page.messages and not (found.messages and found.messages[0].seq <= seq):
                 break
             page = found
-            if page.messages[-1].seq > seq:
+            if page.messages and page.messages[-1].seq > seq:
                 break
         earlier = [message for message in page.messages if message.seq <= seq]
         later = [message for message in page.messages if message.seq > seq]

@@ -275,3 +275,7 @@ def test_what_stands_around_a_message_is_found_also_further_on(tmp_path: Path) -
         page = chat.around("#ops", seqs[7], context=2)
         assert [message.body for message in page.messages] == ["m5", "m6", "m7", "much later"]
         assert chat.around("#ops", seqs[0], context=1).before is None
+        page = chat.around("#ops", 1, context=2)  # said to nobody, before all that was said there
+        assert [message.body for message in page.messages] == ["m0", "m1"]
+        page = chat.around("#ops", seqs[7] + 100, context=1)  # said elsewhere
+        assert [message.body for message in page.messages] == ["m6", "m7", "much later"]
