@@ -359,7 +359,12 @@ def test_an_object_holds_several_lines_and_its_id_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["{", '{"line": 1}', '{"text": "x"}', '{"line": "x", "to": "bob"}', "{hello}", '{"line": "caf\udce9"}']
+    "line",
+    [
+        *("{", '{"line": 1}', '{"text": "x"}', '{"line": "x", "to": "bob"}', "{hello}", '{"line": "caf\udce9"}'),
+        *('{"line": "x", "id": ' + depth * "[" + depth * "]" + "}" for depth in (600, 970, 100_000)),
+    ],
+    ids=lambda line: line[:40],
 )
 def test_a_broken_object_is_refused_and_nothing_is_sent(line: str) -> None:
     told, chat = programmed(line)

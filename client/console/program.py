@@ -16,6 +16,8 @@ from .commands import obey
 from .shown import Refusal
 from .talk import Talk
 
+ID_BYTES = 1_000  # of JSON: what stands in every answer; so it cannot be nested deeper than can be written either
+
 ASKED: ContextVar[Any] = ContextVar("asked", default=None)
 """The id of the line that is obeyed, or answered, at this moment; answers.py takes it along."""
 
@@ -34,7 +36,9 @@ def obey_program(talk: Talk, text: str) -> None:
         return
     try:
         asked = msgspec.json.decode(text.encode(errors="surrogateescape"), type=Line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if len(msgspec.json.encode(asked.id)) > ID_BYTES:
+            raise ValueError(_("its id has more than {most} bytes").format(most=f"{ID_BYTES:,}"))
+    except (ValueError, RecursionError) as error:  # of JSON, UTF-8, or nesting without end
         why = _(
             'A line that begins with {{ is a JSON object, {{"line": TEXT, "id": ANY}}, and this is none: {error}.'
         ).format(error=error)
