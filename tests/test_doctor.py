@@ -14,8 +14,9 @@ import pytest
 
 from client import Client, probe
 from client.cli import main
-from client.doctor import programs
-from messages import key_text
+from client.doctor import folders, programs
+from client.doctor.finding import Finding
+from messages import Home, key_text
 from tests.processes import BrokerProcess, Terminal, running_broker
 
 BUSY = ("log.db-shm", "log.db-wal", "index.db", "index.db-shm", "index.db-wal")  # of a broker at work
@@ -204,6 +205,19 @@ def test_a_broker_that_lets_in_only_whom_it_knows_is_no_problem(doctor: Any, bro
         broker.run("policy", "access", "open")
     assert (status, wrong(findings)) == (0, {})
     assert "lets in only who is known there" in findings[-1]["text"]
+
+
+def test_the_brokers_secret_is_not_copied_to_look_at_its_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: dict[str, bytes] = {}
+
+    def verified(check: str, home: Home, where: Home) -> Finding:
+        copied.update({path.name: path.read_bytes() for path in where.broker.iterdir()})
+        return Finding("ok", check, "")
+
+    monkeypatch.setattr(folders, "_verified", verified)
+    assert [*folders.check_home(Home(home))]
+    assert copied["log.db"] == (home / "broker" / "log.db").read_bytes(), "the control"
+    assert copied["key.json"] == b""
 
 
 def test_libraries_that_are_old_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:

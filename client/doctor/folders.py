@@ -183,7 +183,8 @@ def _data(home: Home) -> Iterator[Finding]:
         with TemporaryDirectory() as folder:
             copy = Home(Path(folder))
             copy.broker.mkdir()
-            for name in ("key.json", "log.db", "log.db-wal"):
+            (copy.broker / "key.json").touch()  # that there is one is all that counts
+            for name in ("log.db", "log.db-wal"):
                 with contextlib.suppress(FileNotFoundError):
                     shutil.copyfile(home.broker / name, copy.broker / name)
             yield _verified(check, home, copy)
