@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "export":
                 return _export(home)
             case "completion":
-                print(completion_script(_parser(), arguments.shell))
+                print(completion_script(_parser(), arguments.shell), flush=True)
                 return 0
         bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
         return _run(
@@ -81,6 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except (FolderError, KeyFileError, LogError, OperatorError, BindError, MessageError) as error:
         print(f"confab-broker: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except OSError as error:
         print(f"confab-broker: {error.strerror}: {error.filename or home.broker}.", file=sys.stderr)
     return EXIT_FAILED

@@ -55,10 +55,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _completion(options: argparse.Namespace) -> int:
     from .completion import script
+    from .oneshot import Out
 
     match options.words:
         case [shell] if shell in SHELLS:
-            print(script(shell))
+            Out(as_json=False).line(script(shell))
             return ACCEPTED
     raise UsageError(_("completion takes the name of your shell: {shells}.").format(shells=", ".join(SHELLS)))
 

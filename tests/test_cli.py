@@ -485,6 +485,7 @@ def test_without_standard_output_an_answer_has_nowhere_to_go(shell: Shell, monke
     monkeypatch.setattr(sys, "stdout", None)
     assert shell("who") == 1
     assert shell.err == "confab: Standard output is closed, so there is nowhere to write the answer.\n"
+    assert (shell("completion", "bash"), shell("config")) == (1, 1)
     assert shell("send", "bob", "x") == 0
     assert shell("chat", "alice") == 2
     monkeypatch.setattr(sys, "stderr", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from broker.cli import main as broker_main
 from client.cli import ALL, main
 from messages import SHELLS
-from tests.processes import Terminal, environment
+from tests.processes import TREE, Terminal, environment
 
 HOW = {  # a shell without anybody's configuration, and how the documentation says to switch completion on
     "bash": (("bash", "--norc", "--noprofile", "-i"), 'eval "$({program} completion bash)"'),
@@ -84,3 +85,17 @@ def test_tab_in_the_real_shell(shell: str, tmp_path: Path) -> None:
             terminal.sees(becomes)
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize("program", ["client", "broker"])
+def test_who_reads_only_its_beginning_is_told_nothing(program: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", program, "completion", "bash"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        run = subprocess.run(
+            command, cwd=TREE, env=environment(CONFAB_HOME=str(tmp_path)), stdout=writer, stderr=subprocess.PIPE
+        )
+    finally:
+        os.close(writer)
+    assert (run.returncode, run.stderr) == (0, b"")
