@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from messages import find_home
+from messages import find_home, harmless
 
 from .exits import ACCEPTED
 from .language import N_
@@ -25,13 +25,17 @@ def _config(options: argparse.Namespace) -> int:
     path = find_home(options.home).settings
     out = Out(as_json=options.json)
 
+    def line(text: str) -> None:
+        """As it stands in the file, which came from who knows where; a pipe or a file gets it letter for letter."""
+        out.line(harmless(text, lines=True) if out.terminal else text)
+
     def show(setting: Setting, settings: Settings) -> None:
         value = setting.of(settings)
         if out.as_json:
             fields = {"value": value, "default": setting.default, "help": setting.help}
             out.object({"name": setting.name, **fields})
         else:
-            out.line("" if value is None else write(value).rstrip())
+            line("" if value is None else write(value).rstrip())
 
     if len(options.words) > 1:
         name, *words = options.words
@@ -50,7 +54,7 @@ def _config(options: argparse.Namespace) -> int:
         for setting in all_settings():
             show(setting, settings)
     else:
-        out.line(document(settings).rstrip())
+        line(document(settings).rstrip())
     return ACCEPTED
 
 

@@ -23,6 +23,7 @@ from client.console.words import MARKS
 from client.errors import NotConfigured, WrongSetting
 from client.preferences import all_settings, change, document, find
 from client.settings import Keys, Settings, read
+from tests.processes import Terminal
 
 TREE = Path(__file__).parent.parent
 WRITTEN = """\
@@ -313,3 +314,17 @@ def test_the_examples_in_the_documentation_are_right(path: Path) -> None:
         assert not wrong
         assert not complaints(settings)
         assert settings != Settings()
+
+
+def test_at_a_terminal_config_shows_nothing_that_acts_on_it(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('keywords = ["\x9b31mred"]\n')
+    arguments = ("-m", "client", "config", "keywords", "--home", str(tmp_path))
+    terminal = Terminal(*arguments)
+    try:
+        assert terminal.ends() == 0
+        assert "\x9b".encode() not in terminal.raw
+        terminal.sees('["\ufffd31mred"]')
+    finally:
+        terminal.close()
+    piped = subprocess.run([sys.executable, *arguments], cwd=TREE, stdout=subprocess.PIPE, check=True)
+    assert "\x9b".encode() in piped.stdout, "letter for letter"
