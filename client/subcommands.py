@@ -323,7 +323,8 @@ def _chat(options: argparse.Namespace) -> int:
         raise UsageError(_("chat needs a standard input and a standard output, and one of them is closed."))
     options.nick = nicks[0].removeprefix("@") if nicks else default_nick()
     keep = sys.stdin.isatty()  # a script that drives a console reads there what was not sent
-    return app.run(open_client(options, receive=True, quiet=False, keep=keep), choose(options), options.face)
+    chosen = choose(options)  # first: nobody would close the client if this failed
+    return app.run(open_client(options, receive=True, quiet=False, keep=keep), chosen, options.face)
 
 
 def _id(options: argparse.Namespace) -> int:
