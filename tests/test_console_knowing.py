@@ -146,7 +146,7 @@ def test_an_urgent_announcement_stays_until_it_is_acknowledged(desk: Timed) -> N
     assert bar(desk, 60).startswith(" ▲ ops: Fire: Leave now")
     desk.type("something else").type("/ack").sees("1 urgent announcement is acknowledged.")
     assert bar(desk).startswith("#general")
-    assert [message.seq for message in desk.chat.read] == [41]
+    assert not desk.chat.read, "it was read when it was drawn, and after a restore its number may be another's by now"
     desk.type("/ack").sees("There is no urgent announcement")
 
 

@@ -38,8 +38,6 @@ def status(talk: Talk, arguments: list[str]) -> None:
 def acknowledge(talk: Talk, arguments: list[str]) -> None:
     """Be done with the urgent announcements that stay on the screen."""
     done = talk.attention.acknowledge()
-    for item in done:
-        talk.chat.mark_read(item)
     if not done:
         talk.tell(_("There is no urgent announcement to acknowledge."))
         return
