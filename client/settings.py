@@ -83,7 +83,7 @@ def read(path: Path) -> tuple[Settings, list[str]]:
     except FileNotFoundError:
         return Settings(), []
     except (OSError, ValueError) as error:  # of TOML, or bytes that are no UTF-8
-        why = str(error).rstrip(".")
+        why = ((isinstance(error, OSError) and error.strerror) or str(error)).rstrip(".")
         text = _("The settings in {path} cannot be read, so the defaults hold: {why}.").format(path=path, why=why)
         return Settings(), [text]
 

@@ -207,6 +207,15 @@ def test_a_broker_that_lets_in_only_whom_it_knows_is_no_problem(doctor: Any, bro
     assert "lets in only who is known there" in findings[-1]["text"]
 
 
+def test_a_home_that_may_not_be_looked_at_is_a_finding_and_not_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--json", "--home", str(tmp_path / ("x" * 300))]) == 1
+    findings = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "File name too long" in wrong(findings)["home"]
+    assert findings[-1]["check"] == "broker", "all else is looked at too"
+
+
 def test_the_brokers_secret_is_not_copied_to_look_at_its_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: dict[str, bytes] = {}
 

@@ -72,6 +72,11 @@ def test_a_file_that_is_no_toml_is_one_warning_and_names_the_line(path: Path, te
     assert "the defaults hold" in warning
 
 
+def test_a_file_that_cannot_be_read_is_named_once(path: Path) -> None:
+    path.mkdir()
+    assert read(path)[1] == [f"The settings in {path} cannot be read, so the defaults hold: Is a directory."]
+
+
 def test_bytes_that_are_no_utf8_are_a_warning(path: Path) -> None:
     path.write_bytes(b'theme = "\xff"\n')
     settings, [warning] = read(path)

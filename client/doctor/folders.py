@@ -30,7 +30,15 @@ _VERIFY_SECONDS = 20.0
 
 
 def check_home(home: Home) -> Iterator[Finding]:
-    """Look at everything that lies in the home."""
+    """Look at everything that lies in the home, as far as we may."""
+    try:
+        yield from _look(home)
+    except OSError as error:
+        text = _("{path} cannot be looked at: {why}.").format(path=error.filename or home.path, why=error.strerror)
+        yield Finding("problem", _("home"), text, _("Take it with chown, or choose another with CONFAB_HOME."))
+
+
+def _look(home: Home) -> Iterator[Finding]:
     check = _("home")
     if not home.path.exists():
         yield Finding("ok", check, _("{path} is made when confab is first used.").format(path=home.path))
