@@ -108,7 +108,7 @@ def test_a_mention_rings_as_was_chosen(desk: Timed) -> None:
 def test_what_rings_is_chosen_by_conversation(desk: Timed) -> None:
     desk.type("/notify all").sees("Here (#general) all messages ring.")
     hears(desk, "uno")
-    desk.type("/notify mute").sees("Here (#general) nothing rings.")
+    desk.type("/notify mute").sees("Here (#general) nothing rings but what is urgent.")
     hears(desk, "alice!")
     desk.type("/notify @Bob mentions").sees("@bob: mentions ring.")
     hears(desk, "two", target="@alice")

@@ -19,7 +19,6 @@ from .shown import Unread, conversation
 RING_SECONDS = 1.0  # between two rings, however much comes
 AT_HAND_SECONDS = 30.0  # who pressed a key so lately looks at the current conversation, which then need not ring
 URGENT = 100  # announcements that stay; of more the oldest do not
-LOUD = frozenset({"high", "urgent"})  # announcements that ring wherever they are not muted
 
 
 class Attention:
@@ -52,7 +51,7 @@ class Attention:
     def _rings(self, item: Message, level: Level, called: bool, here: bool, now: float) -> bool:
         if item.priority != "urgent":
             looked_at = here and now < self._touched + AT_HAND_SECONDS
-            wanted = item.priority in LOUD or (not looked_at and (called or level == "all"))
+            wanted = item.priority == "high" or (not looked_at and (called or level == "all"))
             if level == "mute" or now < self.quiet_until or not wanted:
                 return False
         if now < self._rang + RING_SECONDS:

@@ -16,7 +16,11 @@ from .shown import Refusal
 from .talk import Talk
 from .words import place
 
-LEVELS: dict[str, str] = {"all": N_("all messages ring"), "mentions": N_("mentions ring"), "mute": N_("nothing rings")}
+LEVELS: dict[str, str] = {
+    "all": N_("all messages ring"),
+    "mentions": N_("mentions ring"),
+    "mute": N_("nothing rings but what is urgent"),
+}
 NOTIFY_USAGE = N_("It goes like this: /notify [TARGET] all|mentions|mute, or /notify bell|osc9|osc777|none")
 DND_USAGE = N_("It goes like this: /dnd, /dnd for 1h or /dnd off")
 
