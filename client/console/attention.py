@@ -6,7 +6,6 @@ a conversation. Pure: times are monotonic seconds and come in from outside.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ from messages import Presence, fold
 
 from ..model import Composing, Message
 from ..settings import Level, Settings
-from .shown import Unread, conversation
+from .shown import Unread, calls, conversation
 
 RING_SECONDS = 1.0  # between two rings, however much comes
 AT_HAND_SECONDS = 30.0  # who pressed a key so lately looks at the current conversation, which then need not ring
@@ -61,8 +60,7 @@ class Attention:
 
     def mentions(self, item: Message, me: str) -> bool:
         """Whether somebody else's message has my nick in it, or one of my keywords."""
-        words = (me, *(word for word in self._settings().keywords if word.strip()))
-        return not item.own and any(_stands_in(word, item.body) for word in words)
+        return calls(item, me, *(word for word in self._settings().keywords if word.strip()))
 
     def level(self, where: str) -> Level:
         """What rings of a conversation: all of a direct one, only mentions of others, unless it was set."""
@@ -112,8 +110,3 @@ class Attention:
         """Who writes in the current conversation, or to the person alone."""
         here = fold(current)
         return tuple(item for item in self._writing.values() if item.where[:1] == "@" or fold(item.where) == here)
-
-
-def _stands_in(word: str, body: str) -> bool:
-    """Whether a word stands in a text by itself, in any case."""
-    return bool(re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", body, re.IGNORECASE))

@@ -33,9 +33,11 @@ def conversation(message: Message, me: str) -> str:
     return message.target
 
 
-def calls(message: Message, me: str) -> bool:
-    """Whether somebody else calls me by name."""
-    return not message.own and bool(re.search(rf"(?<![\w.-]){re.escape(me)}(?![\w-])", message.body, re.IGNORECASE))
+def calls(message: Message, *words: str) -> bool:
+    """Whether somebody else's message has one of these in it, as a word by itself, in any case: my nick, say."""
+    return not message.own and any(
+        re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", message.body, re.IGNORECASE) for word in words
+    )
 
 
 class Progress(msgspec.Struct, frozen=True):
