@@ -244,6 +244,21 @@ def test_a_nick_that_was_asked_for_is_no_draft(chat: Chat, broker: BrokerProcess
     assert not list(tmp_path.rglob("*.draft"))
 
 
+def test_what_was_half_typed_comes_back_once_a_nick_is_found(chat: Chat, broker: BrokerProcess, tmp_path: Path) -> None:
+    draft = tmp_path / "profiles" / "nadia" / "window-0.draft"
+    nadia = chat("nadia", home=tmp_path, CONFAB_BROKER=broker.invite).keys("half a th")
+    until(lambda: draft.exists() and "half a th" in draft.read_text())
+    nadia.process.send_signal(signal.SIGTERM)
+    assert nadia.ends() == 0
+    with Client("nadia", broker=broker.invite, home=broker.home, quiet=False) as other:
+        other.wait_connected(DEADLINE)
+        again = chat("nadia", home=tmp_path, ready="The nick nadia is taken", CONFAB_BROKER=broker.invite)
+        again.prompts("nick › half a th")
+        again.keys("\x03").prompts("nick ›").type("nadine").prompts("#general › half a th")
+        again.process.kill()
+    assert "half a th" in draft.read_text()
+
+
 def test_a_narrower_window_keeps_the_line_readable(chat: Chat) -> None:
     alice = chat("alice").keys("typed before")
     alice.prompts("#general › typed before")

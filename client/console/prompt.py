@@ -73,10 +73,16 @@ def make_prompt(
     rows = HSplit([session.layout.container, ConditionalContainer(below, ~is_done)])
     session.app.layout = session.layout = Layout(rows, session.layout.current_window)
     line = typed.draft.text
+    asked = False  # for a nick, in the place of what was being written
 
     def drawn(app: Application[str]) -> None:
-        nonlocal line
+        nonlocal line, asked
         text = session.default_buffer.text
+        if asked and not talk.wants_nick and not text.startswith(typed.draft.text):
+            text = typed.draft.text + text  # which comes back now, in front of what was typed since
+            session.default_buffer.document = Document(text)
+            app.invalidate()
+        asked = talk.wants_nick
         if not talk.wants_nick:  # else it is no message, and must not come back as one
             typed.draft.change(text)
         if text != line:
