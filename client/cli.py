@@ -12,7 +12,7 @@ from messages import MessageError, find_home, harmless
 
 from .config import CONFIG
 from .duties import DUTIES
-from .errors import ClientError, NotConfigured
+from .errors import ClientError
 from .exits import ACCEPTED, REJECTED, USAGE, describe_bug, error_code, exit_code
 from .language import LANGUAGES, N_, _, choose, plural, spoken, told
 from .subcommands import COMMANDS, UsageError, add_language
@@ -114,14 +114,14 @@ def _value(arguments: list[str], option: str) -> str | None:
 
 def _setting(home: str | None) -> str | None:
     path = find_home(home).settings
-    if not path.exists():  # reading it costs milliseconds
-        return None
-    from .settings import load
-
     try:
-        return load(path).lang
-    except NotConfigured:  # who needs a setting says so, in the locale's language
+        if not path.exists():  # reading it costs milliseconds
+            return None
+    except OSError:  # who needs a setting says so, in the locale's language
         return None
+    from .settings import read
+
+    return read(path)[0].lang
 
 
 # --- arguments -----------------------------------------------------------------------------------------------------

@@ -287,3 +287,11 @@ def test_errors_of_the_library_are_in_the_language_of_the_process() -> None:
         wire.says(Rejected(1, Code.NO_SUCH_NICK, "Nobody called zoe is here."))
         found.append(str(receipt.answer))
     assert found == ["Nobody called zoe is here.", "Пользователь не найден: zoe."]
+
+
+def test_what_is_wrong_elsewhere_in_the_settings_leaves_the_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "settings.toml").write_text('lang = "ru"\ncolour = "never"\n')
+    assert main(["config", "lang", "--home", str(tmp_path)]) == 0
+    assert "нет такой настройки" in capsys.readouterr().err
