@@ -54,6 +54,9 @@ def test_a_new_nick_keeps_what_is_unread() -> None:
     ear.hears(target="@alice")
     ear.attention.renamed(Presence("Bob", "renamed", "rob"))
     assert ear.unread == [("@rob", 1, 1)]
+    ear.hears(target="@alice", sender="bob")  # another one
+    ear.attention.renamed(Presence("rob", "renamed", "bob"))
+    assert ear.unread == [("@bob", 2, 2)]
 
 
 @pytest.mark.parametrize(

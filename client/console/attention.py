@@ -94,7 +94,8 @@ class Attention:
         """A person goes by another nick from now on, and so does the conversation."""
         if known := self._unread.pop(fold(f"@{event.nick}"), None):
             new = f"@{event.text}"
-            self._unread[fold(new)] = Unread(new, known.count, known.mentions)
+            there = self._unread.get(fold(new), Unread(new, 0, 0))  # of whoever had that nick before
+            self._unread[fold(new)] = Unread(new, there.count + known.count, there.mentions + known.mentions)
 
     # --- who is writing ---------------------------------------------------------------------------------------------
 
