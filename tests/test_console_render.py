@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import RenderableType
 
 from client.console import render, tables
-from client.console.shown import RoomList, Roster
+from client.console.shown import Help, RoomList, Roster
 from client.console.words import excerpt
 from messages import Person, RoomInfo
 from tests.fake_client import AT, said
@@ -123,3 +123,12 @@ def test_an_excerpt_is_one_short_harmless_line() -> None:
     assert excerpt("short") == "short"
     assert excerpt("two\nlines") == "two⏎lines"
     assert excerpt("x" * 100_000) == "x" * 60 + "…"
+
+
+def test_on_a_narrow_terminal_the_other_names_of_a_command_stand_below_it() -> None:
+    table = tables.help_table(Help((("/msg NICK text", ("-to",), "say something to one person"),)))
+    assert drawn(table, width=40).splitlines()[2:] == [
+        "  /msg NICK text   say something to one",
+        "  -to              person              ",
+    ]
+    assert "-to   say something to one person" in drawn(table, width=80)

@@ -151,3 +151,15 @@ class Narrowed:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render with at most PANEL_CELLS columns."""
         yield from console.render(self.inner, options.update_width(min(options.max_width, PANEL_CELLS)))
+
+
+@dataclass(frozen=True, slots=True)
+class ByWidth:
+    """One of two, by how many columns there are."""
+
+    narrow: RenderableType
+    wide: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render the one that fits."""
+        yield self.narrow if options.max_width < NARROW else self.wide

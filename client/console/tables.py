@@ -12,7 +12,7 @@ from messages import EVERYONE, fold, harmless
 from ..language import _, told
 from ..read import local_time
 from . import words
-from .layout import Indented
+from .layout import ByWidth, Indented
 from .render import clock, nick_text, place_text
 from .shown import Help, Invites, KeyList, Receipts, RoomList, Roster, Rules, SettingList, Trail
 from .words import excerpt, progress, until
@@ -57,11 +57,12 @@ def room_list(item: RoomList) -> RenderableType:
 
 def help_table(item: Help) -> RenderableType:
     """Commands: how each is typed, what else it is called, what it does."""
-    table = make_table(_("command"), _("or"), _("what it does"))
+    wide, narrow = make_table(_("command"), _("or"), _("what it does")), make_table(_("command"), _("what it does"))
     for usage, others, text in item.rows:
-        also = Text(harmless("  ".join(others)), style="faint")
-        table.add_row(Text(harmless(usage), style="strong"), also, Text(harmless(text)))
-    return Indented(table)
+        typed, also = Text(harmless(usage), style="strong"), Text(harmless("  ".join(others)), style="faint")
+        wide.add_row(typed, also, Text(harmless(text)))
+        narrow.add_row(Text("\n").join([typed, also] if others else [typed]), Text(harmless(text)))
+    return ByWidth(Indented(narrow), Indented(wide))
 
 
 def rules(item: Rules) -> RenderableType:
