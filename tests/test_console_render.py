@@ -127,8 +127,8 @@ def test_an_excerpt_is_one_short_harmless_line() -> None:
 
 def test_on_a_narrow_terminal_the_other_names_of_a_command_stand_below_it() -> None:
     table = tables.help_table(Help((("/msg NICK text", ("-to",), "say something to one person"),)))
-    assert drawn(table, width=40).splitlines()[2:] == [
+    assert [row.rstrip() for row in drawn(table, width=40).splitlines()[2:]] == [
         "  /msg NICK text   say something to one",
-        "  -to              person              ",
+        "  -to              person",
     ]
     assert "-to   say something to one person" in drawn(table, width=80)
