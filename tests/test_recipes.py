@@ -1,12 +1,15 @@
-"""The recipes in docs/scripting.md run as they stand there."""
+"""The recipes in docs/scripting.md run as they stand there: all of them."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from client import Client
 
 from .processes import DEADLINE, TREE, BrokerProcess, environment, running_broker
 from .test_docs import blocks
+from .test_examples import line, started, wait_for
 
 SCRIPTING = (TREE / "docs" / "scripting.md").read_text("utf-8")
 HERE = Path(sys.executable).parent
@@ -114,6 +118,40 @@ def test_the_end_of_a_long_command(broker: BrokerProcess, tmp_path: Path) -> Non
         shell(f"{once}\n{always}", broker.home, tmp_path)
         said = [each.body for _, each in zip(range(2), bob.messages(DEADLINE), strict=False)]
     assert said == ["that is done, with exit code 0", "test a = b ended with 1"]
+
+
+def test_when_somebody_has_seen_it(broker: BrokerProcess, tmp_path: Path) -> None:
+    """What stands behind it runs once three people have read it, and not when there are two."""
+    script = recipe("--wait read:3")
+    (tmp_path / "deploy").write_text("#!/bin/sh\necho deployed\n", "utf-8")
+    (tmp_path / "deploy").chmod(0o700)
+    with ExitStack() as there, ThreadPoolExecutor() as screens:
+        people = [
+            there.enter_context(Client(nick, home=broker.home, quiet=False)) for nick in ("alice", "bob", "carol")
+        ]
+        for each in people:
+            each.wait_connected(DEADLINE)
+        seen = [screens.submit(see, each) for each in people]
+        assert shell(script, broker.home, tmp_path) == "deployed\n"
+        seen += [screens.submit(see, each) for each in people[:2]]
+        assert shell(f"{{ {script.replace('600', '1')} }} 2>/dev/null; test $? = 7", broker.home, tmp_path) == ""
+        assert [each.result(DEADLINE) for each in seen] == [None] * 5
+
+
+def see(chat: Client) -> None:
+    """Show the next message to its person."""
+    chat.mark_read(next(chat.messages(DEADLINE)))
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not here")
+def test_what_is_urgent(broker: BrokerProcess) -> None:
+    """The line that follows prints what is urgent, at once, and nothing else."""
+    follow = next(line for line in recipe("general.jsonl").splitlines() if "tail" in line)
+    with Client("ops", home=broker.home) as ops, started("bash", "-c", follow, home=broker.home) as process:
+        wait_for("ci", ops)
+        ops.announce("lunch", priority="low").wait(DEADLINE)
+        ops.announce("it burns", priority="urgent").wait(DEADLINE)
+        assert line(process) == "it burns\n"
 
 
 def test_logging_and_json(broker: BrokerProcess, tmp_path: Path) -> None:
