@@ -290,7 +290,10 @@ class Client(Moderation):
         self._connection.writes(target if target.startswith(("@", "#")) else "")
 
     def mark_read(self, message: Message) -> None:
-        """Everything up to this message was shown to the person; their senders may be told, see read_receipts."""
+        """Everything up to this message was shown to the person; their senders may be told, see read_receipts.
+
+        Only with `quiet=False`: what a script reads nobody has read.
+        """
         self._connection.mark_read(message)
 
     @property

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +50,14 @@ def started(*command: str | Path, home: Path) -> Iterator[subprocess.Popen[str]]
 
 
 def line(process: subprocess.Popen[str]) -> str:
+    """The next line that it prints; an empty one when nothing comes in time, after which it is no more."""
     assert process.stdout
-    return process.stdout.readline()
+    late = threading.Timer(DEADLINE, os.killpg, (process.pid, signal.SIGKILL))
+    late.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        late.cancel()
 
 
 def wait_for(nick: str, chat: Client) -> None:
