@@ -196,6 +196,15 @@ class Terminal:
         return "\n".join(row.rstrip() for row in self.display.display).rstrip()
 
     @property
+    def modes(self) -> list[Any]:
+        """The terminal's modes, as the program has set them."""
+        return termios.tcgetattr(self._master)
+
+    @modes.setter
+    def modes(self, modes: list[Any]) -> None:
+        termios.tcsetattr(self._master, termios.TCSANOW, modes)
+
+    @property
     def prompt(self) -> str:
         """The row of the cursor."""
         return self.display.display[self.display.cursor.y].rstrip()

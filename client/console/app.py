@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..client import Client
 from ..exits import TIMED_OUT, UNREACHABLE
+from ..language import _
 from ..model import ClientEvent, Message
 from .chosen import Chosen
 from .commands import obey
+from .editor import INTERRUPT, Editor, make_editor
 from .program import obey_program
 from .screen import Screen
 from .shown import Bye, Caution, Unsent
@@ -137,11 +139,17 @@ async def _programmed(chat: Client, chosen: Chosen) -> int:
 
 
 async def _linear(chat: Client, chosen: Chosen) -> int:
-    """A pipe, a file or a dumb terminal: whole lines in, whole lines out."""
+    """A pipe, a file or a terminal that can do little: whole lines in, whole lines out."""
     from .face_linear import LinearFace
 
-    screen = Screen(LinearFace(terminal=sys.stdout.isatty(), chosen=chosen), _write)
-    return await _converse(chat, screen, screen.show, _plain_lines(obey), chosen)
+    face = LinearFace(terminal=sys.stdout.isatty(), chosen=chosen)
+    editor = make_editor()
+    if editor:
+        screen = Screen(face, _write, held=partial(getattr, editor, "typing"))
+        read = _edited_lines(editor, screen)
+    else:
+        screen, read = Screen(face, _write), _plain_lines(obey)
+    return await _converse(chat, screen, screen.show, read, chosen)
 
 
 async def _write(text: str) -> None:
@@ -149,14 +157,34 @@ async def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _plain_lines(take: Callable[[Talk, str], None]) -> Reader:
-    """Read standard input line by line, as it comes."""
+def _edited_lines(editor: Editor, screen: Screen[Any]) -> Reader:
+    """Read what a person types, and show nothing while a line stands there."""
+
+    def take(talk: Talk, line: str) -> None:
+        screen.wake()
+        if INTERRUPT not in line:
+            obey(talk, line)
+        elif line == INTERRUPT:
+            talk.tell(_("{clear} clears the line. To leave: /quit or {leave}.").format(clear="Ctrl-C", leave="Ctrl-D"))
+
+    async def read(talk: Talk, over: asyncio.Event) -> None:
+        with editor:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGCONT, editor.resume)
+            await _plain_lines(take, editor.lines)(talk, over)
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGCONT)
+
+    return read
+
+
+def _plain_lines(take: Callable[[Talk, str], None], lines: Callable[[], Iterator[str]] | None = None) -> Reader:
+    """Read line by line, as it comes: standard input, where nothing else is given."""
 
     async def read(talk: Talk, over: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, talk.quit)
         ended = asyncio.Event()
-        threading.Thread(target=_read_lines, args=(talk, take, ended.set), name="confab-stdin", daemon=True).start()
+        work = partial(_read_lines, talk, take, (lines or _stdin_lines)(), ended.set)
+        threading.Thread(target=work, name="confab-stdin", daemon=True).start()
         await _either(over, ended)
         loop.call_later(PIPE_SECONDS, talk.quit)
         await over.wait()
@@ -164,32 +192,32 @@ def _plain_lines(take: Callable[[Talk, str], None]) -> Reader:
     return read
 
 
-def _read_lines(talk: Talk, take: Callable[[Talk, str], None], ended: Callable[[], None]) -> None:
-    """Hand the lines of standard input on until it ends; then wait for their answers, and leave."""
+def _read_lines(talk: Talk, take: Callable[[Talk, str], None], lines: Iterator[str], ended: Callable[[], None]) -> None:
+    """Hand the lines on until they end; then wait for their answers, and leave."""
     room = threading.BoundedSemaphore(AHEAD)
 
-    def obeyed(line: bytes) -> None:
-        take(talk, line.decode(errors="surrogateescape"))
+    def obeyed(line: str) -> None:
+        take(talk, line)
         talk.answers.after(room.release)
 
     with contextlib.suppress(OSError):  # a terminal that was closed has no more lines either
-        for line in _stdin_lines():
+        for line in lines:
             room.acquire()  # a script's lines wait in its pipe, not here
             talk.post(partial(obeyed, line))
     talk.post(ended)
     talk.post(partial(talk.answers.when_idle, talk.quit))
 
 
-def _stdin_lines() -> Iterator[bytes]:
+def _stdin_lines() -> Iterator[str]:
     """The lines of standard input. Not by sys.stdin: Python aborts when it ends while a thread waits in there."""
     parts: list[bytes] = []
     while data := os.read(0, 65536):
         *lines, rest = data.split(b"\n")
         for line in lines:
-            yield b"".join([*parts, line])
+            yield b"".join([*parts, line]).decode(errors="surrogateescape")
             parts.clear()
         parts.append(rest)
-    yield b"".join(parts)
+    yield b"".join(parts).decode(errors="surrogateescape")
 
 
 async def _either(*events: asyncio.Event) -> None:
