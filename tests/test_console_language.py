@@ -74,8 +74,8 @@ def unmarked(path: Path) -> list[str]:
     for text in sentences(path):
         words = set(re.findall(r"\b[a-z]+", re.sub(r"\{[^}]*\}", "", text)))
         if words - NO_PROSE and not re.search(
-            r"\(\?|PRAGMA|^<|^ *(confab(-broker)?|chmod|import) ", text
-        ):  # a pattern, a command
+            r"\(\?|PRAGMA|^<|^ *(confab(-broker)?|chmod|import) |^set [a-z-]+ \w+$", text
+        ):  # a pattern, a command, a variable of readline's
             found.append(text)
     return found
 
