@@ -173,7 +173,13 @@ def plain(text: str) -> str:
     return text.replace("*", "").replace("`", "")
 
 
+def demo(on: Stage) -> Picture:
+    """`confab demo` in the middle of its play, when the announcement has come."""
+    return Picture("make demo", (on.demo("announcement", columns=88, rows=30).sees("Release 2.4").shown(),))
+
+
 SCENES: tuple[Scene, ...] = (
+    demo,
     broker,
     roster,
     choosing,

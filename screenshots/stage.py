@@ -43,6 +43,23 @@ ROUND_TRIP = re.compile(r"(?P<colour>(?:\x1b\[[\d;]*m)*)(?P<ms>\d+) (?P<unit>ms|
 STILL_SECONDS = 0.6  # without a change: then it is taken
 
 
+# `confab demo` up to the end of one scene, where it stays until it is told to end, and cleans up.
+DEMO = """
+import signal, sys
+from client.demo.show import Show
+
+def draw(data):
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+scene, columns, rows = sys.argv[1:]
+with Show((int(columns), int(rows)), draw, speed=20) as show:
+    show.play(scene)
+    signal.pause()
+"""
+
+
 class NeverCameError(Exception):
     """A screen did not show what it was to show; the text says what it showed instead."""
 
@@ -91,6 +108,11 @@ class Stage:
         """Run a shell script whose lines are shown as the shell reads them, each above what comes of it."""
         (self.folder / name).write_text("".join(f"{line}\n" for line in (f"# {name}", *lines)), "utf-8")
         return Screen(self, "script", "sh", "-v", str(self.folder / name), columns=columns, rows=24)
+
+    def demo(self, scene: str, columns: int, rows: int) -> Screen:
+        """Play `confab demo` up to the end of a scene, and stay there."""
+        program = [sys.executable, "-c", DEMO, scene, str(columns), str(rows)]
+        return Screen(self, "demo", *program, columns=columns, rows=rows)
 
     def run(self, package: str, *arguments: str) -> None:
         """Run a one-shot command to its end, beside what is shown."""
