@@ -46,6 +46,14 @@ def free_endpoint() -> str:
         return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
 
 
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no screen shows."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class BrokerProcess:
     """A broker in its own process; `lines` are the events it told, as JSON objects, `output` all that it wrote."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import termios
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from client import Client
 
-from .processes import DEADLINE, BrokerProcess, Terminal, running_broker
+from .processes import DEADLINE, BrokerProcess, Terminal, running_broker, until
 
 UNHELD = """
 import sys
@@ -251,8 +250,6 @@ def test_it_goes_on_after_ctrl_z(start: Start) -> None:
     os.waitid(os.P_PID, alice.process.pid, os.WSTOPPED)
     alice.modes = fresh_modes()
     alice.process.send_signal(signal.SIGCONT)
-    deadline = time.monotonic() + DEADLINE
-    while alice.modes != modes and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: alice.modes == modes)
     alice.keys("\x03").sees("half^C").keys("\x03").sees("To leave")
     assert alice.modes == modes

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from client import Client
-from tests.processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker
+from tests.processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker, until
 
 HEAD = " " * len("12:04 #general alice   ")  # left blank in a run of one author
 Chat = Callable[..., Terminal]
@@ -40,14 +40,6 @@ def chat(broker: BrokerProcess) -> Iterator[Chat]:
         yield start
     for draft in broker.home.rglob("*.draft"):
         draft.unlink()  # what a test leaves half typed is not the next one's
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that no screen shows."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_two_people_talk_and_a_half_typed_line_stays_whole(chat: Chat) -> None:

@@ -46,12 +46,13 @@ class Editor:
         self._terminal = os.dup(0)
         self._modes = termios.tcgetattr(0)
         self._between = termios.tcgetattr(0)
+        self._no_key = os.fpathconf(0, "PC_VDISABLE").to_bytes(1, sys.byteorder)
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
         for choice in CHOICES:
             self._readline.parse_and_bind(choice)
         if "libedit" not in (self._readline.__doc__ or ""):  # which has no such macros: there Ctrl-C stays a signal
             self._readline.parse_and_bind(CLEARING)
-            self._between[CC][termios.VINTR] = os.fpathconf(0, "PC_VDISABLE").to_bytes(1, sys.byteorder)
+            self._between[CC][termios.VINTR] = self._no_key
             self._set(self._between)
         return self
 
@@ -92,6 +93,7 @@ class Editor:
             modes[IFLAG] &= ~(termios.ICRNL | termios.INLCR)
             modes[LFLAG] &= ~(termios.ICANON | termios.ECHO)
             modes[CC][termios.VMIN], modes[CC][termios.VTIME] = 1, 0
+            modes[CC][termios.VLNEXT] = modes[CC][termios.VDISCARD] = self._no_key  # Ctrl-V and Ctrl-O are readline's
         self._set(modes)
 
     def _set(self, modes: list[Any]) -> None:

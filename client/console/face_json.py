@@ -18,43 +18,8 @@ from messages import Gap
 
 from .. import fields, model
 from ..model import ClientEvent, Message
-from . import words
+from . import shown, words
 from .program import ASKED
-from .shown import (
-    Absence,
-    Accepted,
-    Aside,
-    Bye,
-    Caution,
-    Day,
-    Done,
-    Greeting,
-    Happened,
-    Help,
-    Invitation,
-    Invites,
-    KeyList,
-    Notice,
-    Overview,
-    Present,
-    Receipts,
-    Refusal,
-    Ring,
-    RoomList,
-    Roster,
-    Rules,
-    Said,
-    SettingList,
-    Sharing,
-    Shown,
-    Status,
-    Stretch,
-    Topic,
-    Trail,
-    Turned,
-    Unsent,
-    Waiting,
-)
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
@@ -67,10 +32,10 @@ class JsonFace:
 
     def __init__(self, *, ascii_only: bool) -> None:
         self._ascii_only = ascii_only
-        self._last: Status | None = None
-        self.status: Callable[[], Status] | None = None  # what an input line would tell, once somebody can say
+        self._last: shown.Status | None = None
+        self.status: Callable[[], shown.Status] | None = None  # what an input line would tell, once somebody can say
 
-    def __call__(self, things: Iterable[Shown]) -> str:
+    def __call__(self, things: Iterable[shown.Shown]) -> str:
         """The lines for these; an answer to a line that had an id has the same."""
         asked = ASKED.get()
         ident = {} if asked is None else {"id": asked}
@@ -82,86 +47,86 @@ class JsonFace:
         return "".join(json.dumps(each, ensure_ascii=self._ascii_only) + "\n" for each in told)
 
 
-def status(item: Status) -> dict[str, Any]:
+def status(item: shown.Status) -> dict[str, Any]:
     """Who one is, to whom plain text goes, whether the broker is there, how far the last message has come."""
     last = None if item.progress is None else msgspec.structs.asdict(item.progress)
     return {"type": "status", "nick": item.nick, "to": item.target, "state": item.state, "progress": last}
 
 
-def objects(thing: Shown) -> Iterator[dict[str, Any]]:
+def objects(thing: shown.Shown) -> Iterator[dict[str, Any]]:
     """The objects for a thing: one, or none."""
     match thing:
-        case Said(message=message):
+        case shown.Said(message=message):
             yield {"type": "message", **_message(message)}
-        case Day() | Absence() | Present(missed=None):
+        case shown.Day() | shown.Absence() | shown.Present(missed=None):
             return
-        case Present(missed=missed):
+        case shown.Present(missed=missed):
             yield {"type": "caught_up", "missed": missed}
-        case Stretch(what=what, page=page, found=found):
+        case shown.Stretch(what=what, page=page, found=found):
             asked = {"type": "found", "query": what} if found else {"type": "history", "to": what}
             yield {**asked, "messages": list(map(_message, page.messages)), "before": page.before, "cut": page.cut}
-        case Ring(seq=seq, title=title, text=text):
+        case shown.Ring(seq=seq, title=title, text=text):
             yield {"type": "ring", "seq": seq, "title": title, "text": text}
-        case Overview():
+        case shown.Overview():
             yield _overview(thing)
-        case Notice(text=text):
+        case shown.Notice(text=text):
             yield {"type": "notice", "text": text}
-        case Accepted(seq=seq):
+        case shown.Accepted(seq=seq):
             yield {"type": "accepted", "seq": seq}
-        case Done(command=command, text=text):
+        case shown.Done(command=command, text=text):
             yield {"type": "done", "command": command, "text": text}
-        case Bye(exit_code=code):
+        case shown.Bye(exit_code=code):
             yield {"type": "bye", "exit_code": code}
-        case Caution(text=text):
+        case shown.Caution(text=text):
             yield {"type": "warning", "text": text}
-        case Refusal(text=text, error=error, line=line):
+        case shown.Refusal(text=text, error=error, line=line):
             yield {"type": "refusal", "error": error, "text": text, "line": line}
-        case Unsent(line=line, kept=kept):
+        case shown.Unsent(line=line, kept=kept):
             yield {"type": "unsent", "line": line, "kept": kept, "text": words.unsent(thing)}
-        case Aside(text=text):
+        case shown.Aside(text=text):
             yield {"type": "notice", "text": text}
-        case Waiting(to=to, body=body):
+        case shown.Waiting(to=to, body=body):
             yield {"type": "waiting", "to": to, "body": body}
-        case Happened(event=event, text=text):
+        case shown.Happened(event=event, text=text):
             yield {**_event(event), "sentence": text}
-        case Greeting(nick=nick, role=role, roster=roster, target=target):
+        case shown.Greeting(nick=nick, role=role, roster=roster, target=target):
             people = list(map(fields.person, roster.people))
             yield {"type": "welcome", "nick": nick, "role": role, "to": target, "people": people}
-        case Turned(target=target):
+        case shown.Turned(target=target):
             yield {"type": "turned", "to": target}
-        case Help(rows=rows):
+        case shown.Help(rows=rows):
             commands = [
                 {"usage": usage, "names": [usage.split()[0], *others], "help": text} for usage, others, text in rows
             ]
             yield {"type": "help", "commands": commands}
-        case Roster(people=people):
+        case shown.Roster(people=people):
             yield {"type": "people", "people": list(map(fields.person, people))}
-        case RoomList(rooms=rooms):
+        case shown.RoomList(rooms=rooms):
             yield {"type": "rooms", "rooms": list(map(fields.room, rooms))}
-        case Receipts(sent=sent):
+        case shown.Receipts(sent=sent):
             yield {"type": "receipts", "sent": list(map(msgspec.structs.asdict, sent))}
-        case Sharing(on=on):
+        case shown.Sharing(on=on):
             yield {"type": "sharing", "on": on}
-        case Topic(room=room, text=text):
+        case shown.Topic(room=room, text=text):
             yield {"type": "topic", "room": room, "topic": text}
-        case Rules(where=where, rules=rules):
+        case shown.Rules(where=where, rules=rules):
             yield {"type": "rules", "where": where, "rules": dict(rules)}
-        case Invitation(invite=invite, number=number, role=role, uses=uses, seconds=seconds):
+        case shown.Invitation(invite=invite, number=number, role=role, uses=uses, seconds=seconds):
             made = {"invite": invite, "number": number, "role": role, "uses": uses, "seconds": seconds}
             yield {"type": "invite", **made}
-        case Invites(invites=invites):
+        case shown.Invites(invites=invites):
             yield {"type": "invites", "invites": list(map(fields.invite, invites))}
-        case Trail(deeds=deeds):
+        case shown.Trail(deeds=deeds):
             yield {"type": "audit", "deeds": list(map(fields.deed, deeds))}
-        case SettingList(settings=settings):
+        case shown.SettingList(settings=settings):
             yield {"type": "settings", "settings": list(map(msgspec.structs.asdict, settings))}
-        case KeyList(keys=keys):
+        case shown.KeyList(keys=keys):
             yield {"type": "keys", "keys": [{"keys": each, "name": name, "help": text} for each, name, text in keys]}
         case _:
             assert_never(thing)
 
 
-def _overview(item: Overview) -> dict[str, Any]:
+def _overview(item: shown.Overview) -> dict[str, Any]:
     return {
         "type": "overview",
         "to": item.current,

@@ -13,44 +13,9 @@ from messages import EVERYONE, fold, harmless
 
 from ..language import _
 from ..model import Message
-from . import alarm, sayings, status, words
+from . import alarm, sayings, shown, status, words
 from .chosen import Chosen
 from .flow import page
-from .shown import (
-    Absence,
-    Accepted,
-    Aside,
-    Bye,
-    Caution,
-    Day,
-    Done,
-    Greeting,
-    Happened,
-    Help,
-    Invitation,
-    Invites,
-    KeyList,
-    Notice,
-    Overview,
-    Present,
-    Receipts,
-    Refusal,
-    Ring,
-    RoomList,
-    Roster,
-    Rules,
-    Said,
-    SettingList,
-    Sharing,
-    Shown,
-    Stretch,
-    Topic,
-    Trail,
-    Turned,
-    Unsent,
-    Waiting,
-    calls,
-)
 
 
 class LinearFace:
@@ -60,91 +25,91 @@ class LinearFace:
         self._terminal = terminal
         self._chosen = chosen or Chosen()
 
-    def __call__(self, things: Iterable[Shown]) -> str | None:
+    def __call__(self, things: Iterable[shown.Shown]) -> str | None:
         """What is to be written for these; None: nothing."""
         return "".join(self._draw(thing) for thing in things) or None
 
-    def _draw(self, thing: Shown) -> str:
-        if isinstance(thing, Ring):
+    def _draw(self, thing: shown.Shown) -> str:
+        if isinstance(thing, shown.Ring):
             return alarm.sequence(thing.how, thing.title, thing.text) if self._terminal else ""
         body = self._chosen.looks.body
         return "".join(f"{harmless(body(line))}\n" for line in sentences(thing))
 
 
-def sentences(thing: Shown) -> Iterator[str]:
+def sentences(thing: shown.Shown) -> Iterator[str]:
     """What is said of a thing, a line each; to be made harmless."""
     match thing:
-        case Said():
+        case shown.Said():
             yield from _said(thing)
-        case Day(day=day):
+        case shown.Day(day=day):
             yield f"{words.day(day)}."
-        case Absence():
+        case shown.Absence():
             yield _notice(_("While you were away:"))
-        case Present(missed=missed):
+        case shown.Present(missed=missed):
             yield _notice(f"{_begun(words.now(missed))}.")
-        case Stretch():
+        case shown.Stretch():
             yield from _stretch(thing)
-        case Ring():
+        case shown.Ring():
             return  # an announcement that rings says in words how urgent it is
-        case Notice(text=text) | Done(text=text):
+        case shown.Notice(text=text) | shown.Done(text=text):
             yield _notice(text)
-        case Accepted():
+        case shown.Accepted():
             return  # what became of it is told
-        case Bye():
+        case shown.Bye():
             yield _notice(_("Bye."))
-        case Caution(text=text):
+        case shown.Caution(text=text):
             yield _warning(text)
-        case Refusal(text=text, line=line):
+        case shown.Refusal(text=text, line=line):
             yield _refusal(words.refusal(text, line))
-        case Unsent(kept=kept):
+        case shown.Unsent(kept=kept):
             yield (_warning if kept else _refusal)(words.unsent(thing))
-        case Aside(text=text):
+        case shown.Aside(text=text):
             yield _notice(text)
-        case Waiting(to=to, body=body):
+        case shown.Waiting(to=to, body=body):
             yield _notice(
                 _("Waiting for the broker, to {place}: {text}").format(place=words.place(to), text=words.excerpt(body))
             )
-        case Happened():
+        case shown.Happened():
             yield from _happened(thing)
-        case Greeting():
+        case shown.Greeting():
             yield _notice(words.greeting(thing))
             yield from sentences(thing.roster)
             for typed, does in words.hints(thing.target):
                 yield f"{typed}: {does}."
-        case Overview():
+        case shown.Overview():
             yield _notice(status.sentences(thing))
-        case Turned(target=target):
+        case shown.Turned(target=target):
             yield _notice(words.turned(target))
-        case Help(rows=rows):
+        case shown.Help(rows=rows):
             yield from map(sayings.command, rows)
-        case Roster(people=people, me=me, today=today):
+        case shown.Roster(people=people, me=me, today=today):
             yield from (sayings.person(one, me, today) for one in people)
-        case RoomList(rooms=rooms):
+        case shown.RoomList(rooms=rooms):
             yield from map(sayings.room, rooms)
-        case Receipts(sent=sent):
+        case shown.Receipts(sent=sent):
             yield from map(sayings.sent, sent)
             if not sent:
                 yield _notice(_(words.NOTHING_SENT))
-        case Sharing(on=on):
+        case shown.Sharing(on=on):
             yield _notice(_(words.SHARING[on]))
-        case Topic():
+        case shown.Topic():
             yield _notice(words.topic(thing))
-        case Rules(where=where, rules=rules):
+        case shown.Rules(where=where, rules=rules):
             yield from (sayings.rule(where, name, value) for name, value in rules)
-        case Invitation(invite=invite):
+        case shown.Invitation(invite=invite):
             yield _notice(words.invitation(thing))
             yield invite
-        case Invites(invites=invites, now=now):
+        case shown.Invites(invites=invites, now=now):
             yield from (sayings.invite(one, now) for one in invites)
             if not invites:
                 yield _notice(_("There is no invite."))
-        case Trail(deeds=deeds, today=today):
+        case shown.Trail(deeds=deeds, today=today):
             yield from (sayings.deed(one, today) for one in deeds)
             if not deeds:
                 yield _notice(_("Nobody did anything yet."))
-        case SettingList(settings=settings):
+        case shown.SettingList(settings=settings):
             yield from map(sayings.setting, settings)
-        case KeyList(keys=keys):
+        case shown.KeyList(keys=keys):
             yield from (f"{pressed}: {text}" for pressed, _name, text in keys)
         case _:
             assert_never(thing)
@@ -153,7 +118,7 @@ def sentences(thing: Shown) -> Iterator[str]:
 # --- messages ------------------------------------------------------------------------------------------------------
 
 
-def _said(thing: Said) -> Iterator[str]:
+def _said(thing: shown.Said) -> Iterator[str]:
     """Who, where, when unless it goes on; each further line says again who."""
     item = thing.message
     first, *further = harmless(item.body, lines=True).split("\n")
@@ -174,7 +139,7 @@ def _head(item: Message, me: str) -> str:
         whom = _(" to you") if to_me else whom
         return _("Announcement{priority} by {nick}{whom}").format(priority=priority, nick=item.sender, whom=whom)
     who = _("you") if item.own else item.sender
-    if calls(item, me):
+    if shown.calls(item, me):
         who = _("{nick} mentions you").format(nick=who)
         if to_me:
             return who
@@ -185,7 +150,7 @@ def _head(item: Message, me: str) -> str:
     return _("{who} to {whom}").format(who=who, whom=words.place(item.target).removeprefix("@"))
 
 
-def _stretch(thing: Stretch) -> Iterator[str]:
+def _stretch(thing: shown.Stretch) -> Iterator[str]:
     if not thing.page.messages:
         yield _notice(words.nothing(thing))
         return
@@ -214,7 +179,7 @@ def _refusal(text: str) -> str:
     return _("Error: {text}").format(text=text)
 
 
-def _happened(thing: Happened) -> Iterator[str]:
+def _happened(thing: shown.Happened) -> Iterator[str]:
     match thing.tone:
         case "warning":
             yield _warning(thing.text)

@@ -14,44 +14,10 @@ from rich.text import Text
 
 from ..language import _
 from ..model import Composing, Reached
-from . import alarm, render, status, tables, words
+from . import alarm, render, shown, status, tables, words
 from .chosen import Chosen
 from .flow import page
 from .layout import Unseen
-from .shown import (
-    Absence,
-    Accepted,
-    Aside,
-    Bye,
-    Caution,
-    Day,
-    Done,
-    Greeting,
-    Happened,
-    Help,
-    Invitation,
-    Invites,
-    KeyList,
-    Notice,
-    Overview,
-    Present,
-    Receipts,
-    Refusal,
-    Ring,
-    RoomList,
-    Roster,
-    Rules,
-    Said,
-    SettingList,
-    Sharing,
-    Shown,
-    Stretch,
-    Topic,
-    Trail,
-    Turned,
-    Unsent,
-    Waiting,
-)
 from .terminal import Terminal
 
 
@@ -63,7 +29,7 @@ class RichFace:
         self._width = width
         self._chosen = chosen
 
-    def __call__(self, things: Iterable[Shown]) -> str | None:
+    def __call__(self, things: Iterable[shown.Shown]) -> str | None:
         """What a terminal is to be sent for these; "" draws the input line anew, None does not even that."""
         if not (drawn := [look for thing in things for look in looks(thing)]):
             return None
@@ -77,75 +43,75 @@ class RichFace:
         return captured.get()
 
 
-def looks(thing: Shown) -> Iterator[RenderableType]:
+def looks(thing: shown.Shown) -> Iterator[RenderableType]:
     """How a thing looks: renderables, each on its own lines."""
     match thing:
-        case Said(message=message, me=me, today=today, numbered=numbered, continued=continued):
+        case shown.Said(message=message, me=me, today=today, numbered=numbered, continued=continued):
             yield render.message(message, me, today, numbered=numbered, continued=continued)
-        case Day(day=day):
+        case shown.Day(day=day):
             yield render.rule(words.day(day))
-        case Absence():
+        case shown.Absence():
             yield render.rule(_("while you were away"))
-        case Present(missed=missed):
+        case shown.Present(missed=missed):
             yield render.rule(words.now(missed))
-        case Stretch():
+        case shown.Stretch():
             yield from _stretch(thing)
-        case Ring(how=how, title=title, text=text):
+        case shown.Ring(how=how, title=title, text=text):
             yield Unseen(alarm.sequence(how, title, text))
-        case Overview():
+        case shown.Overview():
             yield render.notice(status.sentences(thing), "")
-        case Notice(text=text) | Done(text=text):
+        case shown.Notice(text=text) | shown.Done(text=text):
             yield render.notice(text, "")
-        case Accepted():
+        case shown.Accepted():
             return  # what became of it is seen
-        case Bye():
+        case shown.Bye():
             yield render.notice(_("Bye."), "strong")
-        case Caution(text=text):
+        case shown.Caution(text=text):
             yield render.warning(text)
-        case Refusal(text=text, line=line):
+        case shown.Refusal(text=text, line=line):
             yield render.refusal(words.refusal(text, line))
-        case Unsent(kept=kept):
+        case shown.Unsent(kept=kept):
             yield (render.warning if kept else render.refusal)(words.unsent(thing))
-        case Aside(text=text, at=at):
+        case shown.Aside(text=text, at=at):
             yield render.quiet(text, at, at.date())
-        case Waiting(to=to, body=body, at=at):
+        case shown.Waiting(to=to, body=body, at=at):
             yield render.quiet(render.waiting(to, body), at, at.date())
-        case Happened():
+        case shown.Happened():
             yield from _happened(thing)
-        case Greeting():
+        case shown.Greeting():
             yield from _greeting(thing)
-        case Turned(target=target):
+        case shown.Turned(target=target):
             yield render.turned(target)
-        case Help():
+        case shown.Help():
             yield tables.help_table(thing)
-        case Roster():
+        case shown.Roster():
             yield tables.roster(thing)
-        case RoomList():
+        case shown.RoomList():
             yield tables.room_list(thing)
-        case Receipts(sent=sent):
+        case shown.Receipts(sent=sent):
             yield tables.receipts(thing) if sent else render.notice(_(words.NOTHING_SENT), "")
-        case Sharing(on=on):
+        case shown.Sharing(on=on):
             yield render.notice(_(words.SHARING[on]), "")
-        case Topic():
+        case shown.Topic():
             yield render.notice(words.topic(thing), "")
-        case Rules():
+        case shown.Rules():
             yield tables.rules(thing)
-        case Invitation(invite=invite):
+        case shown.Invitation(invite=invite):
             yield render.notice(words.invitation(thing), "")
             yield render.unbroken(invite)
-        case Invites():
+        case shown.Invites():
             yield tables.invites(thing)
-        case Trail():
+        case shown.Trail():
             yield tables.trail(thing)
-        case SettingList():
+        case shown.SettingList():
             yield tables.setting_list(thing)
-        case KeyList():
+        case shown.KeyList():
             yield tables.key_list(thing)
         case _:
             assert_never(thing)
 
 
-def _happened(thing: Happened) -> Iterator[RenderableType]:
+def _happened(thing: shown.Happened) -> Iterator[RenderableType]:
     match thing.tone:
         case "notice":
             yield render.notice(thing.text, "")
@@ -160,7 +126,7 @@ def _happened(thing: Happened) -> Iterator[RenderableType]:
                 yield Control()  # leaves no trace, and yet has the input line and what is below drawn anew
 
 
-def _stretch(thing: Stretch) -> Iterator[RenderableType]:
+def _stretch(thing: shown.Stretch) -> Iterator[RenderableType]:
     if not thing.page.messages:
         yield render.notice(words.nothing(thing), "")
         return
@@ -170,7 +136,7 @@ def _stretch(thing: Stretch) -> Iterator[RenderableType]:
     yield render.rule(_("now"))
 
 
-def _greeting(thing: Greeting) -> Iterator[RenderableType]:
+def _greeting(thing: shown.Greeting) -> Iterator[RenderableType]:
     yield render.notice(words.greeting(thing), "strong")
     yield tables.roster(thing.roster)
     yield Text()
