@@ -72,7 +72,7 @@ with open(sys.argv[2], "w") as file:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     with running_broker(tmp_path_factory.mktemp("home")) as broker:
         yield broker

@@ -21,8 +21,9 @@ HEAD = " " * len("12:04 #general alice   ")  # left blank in a run of one author
 Chat = Callable[..., Terminal]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """A broker for each test: what one says would be the history of the next, and the greeting scrolls away above it."""
     with running_broker(tmp_path_factory.mktemp("home")) as broker:
         yield broker
 
@@ -38,8 +39,6 @@ def chat(broker: BrokerProcess) -> Iterator[Chat]:
             return terminal.sees(ready)
 
         yield start
-    for draft in broker.home.rglob("*.draft"):
-        draft.unlink()  # what a test leaves half typed is not the next one's
 
 
 def test_two_people_talk_and_a_half_typed_line_stays_whole(chat: Chat) -> None:

@@ -19,7 +19,7 @@ from client import Client
 from .processes import DEADLINE, TREE, BrokerProcess, Terminal, confab, environment, running_broker
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     with running_broker(tmp_path_factory.mktemp("home")) as broker:
         yield broker
