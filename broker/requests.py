@@ -163,18 +163,22 @@ def propose_posts(core: Core, peer: Peer, commands: Iterator[AnyCommand | Malfor
     if session is None or session.here.account.mute is not None:
         return next(commands, None)
     row: list[AnyEntry] = []
-    route, propose, last = core.routes.get, row.append, session.number
+    propose, last, longest = row.append, session.number, BODY_BYTES // 4
     device, account, nick = session.device.id, session.here.account.id, session.here.account.nick
+    to, route = "", None  # of the last one: most go where that went
     other = None
     for command in commands:
         if type(command) is not Post:
             other = command
             break
-        number, body, found = command.number, command.body, route(command.to)
-        if number <= last or found is None or len(body) > BODY_BYTES // 4 or not body or body.isspace():
+        if command.to != to:
+            to = command.to
+            route = core.routes.get(to)
+        number, body = command.number, command.body
+        if number <= last or route is None or len(body) > longest or not body or body.isspace():
             other = command
             break
-        propose(Posted(device, number, account, found[0], nick, found[1], body))
+        propose(Posted(device, number, account, route[0], nick, route[1], body))
         last = number
     session.number = last
     core.propose_row(row, peer)

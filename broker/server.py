@@ -44,7 +44,6 @@ AUTOMATIC_LENGTH = 5  # bytes of a routing id that the ROUTER gave, of which the
 _NOTHING = encode_events([])
 _NOBLOCK = int(zmq.NOBLOCK)  # plain numbers: enum look-ups cost more than the calls
 _SNDMORE_NOBLOCK = int(zmq.SNDMORE | zmq.NOBLOCK)
-_RCVMORE = int(zmq.RCVMORE)
 
 
 class Server:
@@ -145,7 +144,7 @@ class Server:
 
     def _drain(self, now: float) -> bool:
         """Read and handle frames, up to the bounds of a tick; True when there are no more."""
-        receive, more, peers = self._router.recv, self._router.getsockopt, self._peers
+        receive, peers = self._router.recv, self._peers
         core, wrapping = self._core, self._sockets.wrapping
         frames = commands = size = 0
         while frames < DRAIN_FRAMES and commands < DRAIN_COMMANDS and size < DRAIN_BYTES:
@@ -153,30 +152,26 @@ class Server:
                 route = receive(_NOBLOCK)
             except zmq.Again:
                 return True
-            peer = peers.get(route)
-            if peer is None:
-                peer, frame = self._meet(route, now)
-            else:
-                frame = receive(_NOBLOCK)
+            frame = receive(_NOBLOCK, copy=False)  # it knows whether more follows; getsockopt takes longer
+            peer = peers.get(route) or self._meet(route, frame, now)
             frames += 1
             size += len(frame)
             peer.read += on_wire(len(frame), wrapping)
-            if more(_RCVMORE):
+            if frame.more:
                 self._swallow(peer)
                 continue
             if peer.gone:
                 continue
             try:
-                batch = decode_commands(frame)
+                batch = decode_commands(frame.bytes)
             except DecodeError as error:
                 batch = [Malformed(0, Code.MALFORMED, str(error))]
             commands += len(batch)
             core.receive(peer, batch, now)
         return False
 
-    def _meet(self, route: bytes, now: float) -> tuple[Peer, bytes]:
+    def _meet(self, route: bytes, frame: zmq.Frame, now: float) -> Peer:
         """The first frame of a connection: take its proven key and its descriptor from it."""
-        frame = self._router.recv(_NOBLOCK, copy=False)
         self._watch_connections(now)  # so that an older connection with this descriptor is known to be over
         key, address = z85.decode(str(frame.get("User-Id")).encode()), _address_of(frame)
         peer = self._peers[route] = self._core.open(route, key, now, address)
@@ -187,7 +182,7 @@ class Server:
             text = "Set no routing id: a connection could be taken for another. The broker gives one to each."
             self._core.refuse(peer, 0, Code.MALFORMED, text)
             self._core.dismiss(peer, Code.MALFORMED, text, now)
-        return peer, frame.bytes
+        return peer
 
     def _alive(self, route: bytes) -> bool:
         """Whether a connection takes a frame, an empty batch; only one that is over is unreachable."""
@@ -201,10 +196,11 @@ class Server:
 
     def _swallow(self, peer: Peer) -> None:
         """A message of the wrong number of frames: read it to its end and say so."""
-        count = 1
-        while self._router.getsockopt(_RCVMORE):
-            peer.read += on_wire(len(self._router.recv(_NOBLOCK)), self._sockets.wrapping)
-            count += 1
+        count, more = 1, True
+        while more:
+            frame = self._router.recv(_NOBLOCK, copy=False)
+            peer.read += on_wire(len(frame), self._sockets.wrapping)
+            count, more = count + 1, frame.more
         text = f"A message must be one frame, this one had {count}; nothing of it was read."
         if not peer.gone:
             self._core.receive(peer, [Malformed(0, Code.MALFORMED, text)], time.monotonic())

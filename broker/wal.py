@@ -46,17 +46,17 @@ def examine(log: Path) -> str:
     name = log.name + SUFFIXES[0]
     content = _mapped(log.with_name(name))
     taken = _taken(log) if len(content) else 0
-    salts, frames, whole = _frames(content, taken)
+    size = _page_size(log, content)
+    salts, frames, whole = _frames(content, size, taken)
     known, moved = _index(_read(log, SUFFIXES[1]), salts)
     last = taken + max((number for number, frame in enumerate(frames[:whole], 1) if frame.commit), default=0)
     if known > last and not (last == 0 and moved >= known):
         return f"{name} is damaged: of the {known} pages that were committed there, {last} can be read."
     lost = _proven(frames[whole:], salts)
-    if lost and not _shown(log, _pages(content, last), lost):
+    if lost and not _shown(log, _pages(content, size, last), lost):
         commits = sum(frame.commit for frame in lost)
-        return (
-            f"{name} is damaged at byte {_place(content, taken + whole)}: {commits} commits behind it cannot be read."
-        )
+        place = _place(size, taken + whole)
+        return f"{name} is damaged at byte {place}: {commits} commits behind it cannot be read."
     return ""
 
 
@@ -98,20 +98,27 @@ def _taken(log: Path) -> int:
     return 0
 
 
-def _place(content: Content, frame: int) -> int:
-    return HEADER + frame * (FRAME + _page_size(content)) if frame else 0
+def _place(size: int, frame: int) -> int:
+    return HEADER + frame * (FRAME + size) if frame else 0
 
 
-def _page_size(content: Content) -> int:
-    size = int.from_bytes(content[8:12], "big")
-    return size if 512 <= size <= 65536 and size & (size - 1) == 0 else 4096
+def _page_size(log: Path, content: Content) -> int:
+    """Bytes of a page, as the write-ahead log says at its beginning, or else the log; 4096 when neither does."""
+    stated = [content[8:12]]
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        stated.append(file.read(18)[16:])
+    for number in stated:
+        size = int.from_bytes(number, "big")
+        if 512 <= size <= 65536 and size & (size - 1) == 0:
+            return size
+    return 4096
 
 
-def _frames(content: Content, taken: int = 0) -> tuple[bytes, list[Frame], int]:
+def _frames(content: Content, size: int, taken: int = 0) -> tuple[bytes, list[Frame], int]:
     """The salts of the present generation, the frames behind those taken for sure, and how many of them hold too."""
     if len(content) < HEADER + FRAME:
         return content[16:24], [], 0
-    size, little = _page_size(content), content[3] & 1 == 0
+    little = content[3] & 1 == 0
     step = struct.Struct(f"{'<' if little else '>'}{2 + size // 4}I")
     sums = struct.unpack(">II", content[24:32])
     sound = sums == _checksum(struct.unpack("<6I" if little else ">6I", content[:24]), (0, 0))
@@ -163,9 +170,9 @@ def _proven(rest: list[Frame], salts: bytes) -> list[Frame]:
     return [frame for row in rows if any(frame.commit for frame in row[:-1]) for frame in row]
 
 
-def _pages(content: Content, count: int) -> dict[int, memoryview]:
+def _pages(content: Content, size: int, count: int) -> dict[int, memoryview]:
     """The pages as the first so many frames leave them, by number."""
-    view, size = memoryview(content), _page_size(content)
+    view = memoryview(content)
     starts = range(HEADER, HEADER + count * (FRAME + size), FRAME + size)
     return {int.from_bytes(view[at : at + 4], "big"): view[at + FRAME : at + FRAME + size] for at in starts}
 

@@ -23,7 +23,7 @@ Chat = Callable[..., Terminal]
 
 @pytest.fixture
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """A broker for each test: what one says would be the history of the next, and the greeting scrolls away above it."""
+    """A broker for each test: what one says would be missed messages of the next, and push its greeting away."""
     with running_broker(tmp_path_factory.mktemp("home")) as broker:
         yield broker
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from broker import log as log_module
 from broker import salvage, upkeep
 from broker.cli import main
 from broker.folder import Folder
@@ -24,7 +25,10 @@ TEXTS = 30
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home whose broker took thirty texts, each a segment, and stored a snapshot when it went down."""
-    home = Home(tmp_path / "home")
+    return made(Home(tmp_path / "home"))
+
+
+def made(home: Home) -> Home:
     folder = Folder(home)
     load_or_make(folder.key_file)
     log = Log(folder.log_file)
@@ -147,8 +151,10 @@ def test_the_log_ends_in_front_of_damage_that_is_in_no_snapshot(home):
 
 @pytest.mark.parametrize("cut_off", [False, True])
 @pytest.mark.parametrize("page", range(1, 12))
-def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(home, page, cut_off):
+def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(tmp_path, monkeypatch, page, cut_off):
     """What SQLite calls malformed too: the rows on other pages are read, and the rest is told."""
+    monkeypatch.setattr(log_module, "PAGE_BYTES", 4096)  # so that thirty texts stand on several
+    home = made(Home(tmp_path / "home"))
     said = {line["seq"]: line["body"] for line in map(json.loads, upkeep.export(log_of(home)))}
     content = bytearray(log_of(home).read_bytes())
     content[page * 4096 : None if cut_off else (page + 1) * 4096] = b"" if cut_off else bytes(4096)

@@ -96,7 +96,7 @@ def test_flipped_bits_are_detected_or_change_nothing(home, tmp_path):
     content = log_of(home).read_bytes()
     dice = random.Random(7)
     found = 0
-    for number in range(60):
+    for number in range(250):
         damaged = bytearray(content)
         damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
         path = tmp_path / f"damaged-{number}.db"

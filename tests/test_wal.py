@@ -12,11 +12,10 @@ from broker import upkeep, wal
 from broker.cli import main
 from broker.entries import Installed, Named, Posted
 from broker.folder import Folder
-from broker.log import Log, LogError
+from broker.log import PAGE_BYTES, Log, LogError
 from messages import Home
 
-PAGE = 4096
-STEP = wal.FRAME + PAGE
+STEP = wal.FRAME + PAGE_BYTES
 
 
 def append(log: Log, count: int, size: int = 100) -> None:
@@ -33,7 +32,7 @@ def home(tmp_path: Path) -> Home:
     log.append(0, [Named(bytes(32), "ann"), Installed(bytes(32), bytes(16))])
     for _ in range(20):
         append(log, 2)
-        append(log, 1, 9000)
+        append(log, 1, 2 * PAGE_BYTES)
     home.broker.mkdir(parents=True)
     for part in ("log.db", "log.db-wal", "log.db-shm"):
         shutil.copy(folder.path / part, home.broker / part)
@@ -62,7 +61,7 @@ def without_index(home: Home) -> None:
 
 
 def frames(home: Home) -> list[wal.Frame]:
-    return wal._frames(wal_of(home).read_bytes())[1]
+    return wal._frames(wal_of(home).read_bytes(), PAGE_BYTES)[1]
 
 
 def test_a_whole_one_is_whole_with_and_without_its_index(home):
@@ -152,7 +151,7 @@ def test_what_an_earlier_generation_left_behind_is_no_damage(tmp_path):
     (tmp_path / "copy").mkdir()
     for part in ("log.db", "log.db-wal"):
         shutil.copy(folder.path / part, tmp_path / "copy" / part)
-    salts, found, whole = wal._frames((tmp_path / "copy" / "log.db-wal").read_bytes())
+    salts, found, whole = wal._frames((tmp_path / "copy" / "log.db-wal").read_bytes(), PAGE_BYTES)
     assert 0 < whole < len(found)
     assert any(frame.salts != salts for frame in found)
     assert wal.examine(tmp_path / "copy" / "log.db") == ""
