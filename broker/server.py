@@ -16,7 +16,7 @@ from types import FrameType
 import zmq
 from zmq.utils import z85
 
-from messages import HELLO_SECONDS, Closed, Code, DecodeError, Malformed, decode_commands, encode_events
+from messages import HELLO_SECONDS, RETRY_WINDOW, Closed, Code, DecodeError, Malformed, decode_commands, encode_events
 
 from . import leaving
 from .beacon import Beacon
@@ -29,7 +29,7 @@ from .sockets import Sockets, cut, peer_address
 from .swell import Swell, allowed, on_wire
 
 DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
-DRAIN_COMMANDS = 8192  # and no more commands than these
+DRAIN_COMMANDS = RETRY_WINDOW // 4  # and no more commands than these: a client that waits for answers goes on meanwhile
 DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 
 IDLE_MS = 20.0  # without input for this long, the index goes on

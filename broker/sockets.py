@@ -25,7 +25,7 @@ from .keys import KeyPair
 
 ZAP_DOMAIN = b"confab"
 SEND_HWM = 128  # frames that wait for one connection, beyond what the kernel takes; then it is fed from the log
-RECEIVE_HWM = 64  # frames of one connection that wait for the broker; then the kernel, and then the client, holds them
+RECEIVE_HWM = 256  # frames of one connection that wait for the broker: a tick's worth; then its client holds them
 CURVE_BYTES = 33  # what encryption adds to a frame; libzmq's limit counts them
 BACKLOG = 4096  # connections the kernel holds while a crowd comes back
 HANDSHAKE_MS = 15_000  # for CURVE; thousands who come back at once need some seconds, and one given up comes again
