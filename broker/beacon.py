@@ -1,8 +1,8 @@
-"""Tells by which fingerprint this broker goes, on the UDP port beside each TCP one. Owns those sockets.
+"""Tells by which fingerprint this broker goes: on the UDP port beside each TCP one, and who says nothing over TCP.
 
 CURVE never shows the broker's key: a client that expects another one only sees its handshake fail, as it also does when
 a broker dies at that moment. So it asks here. It is told the fingerprint, from which the key cannot be found, since the
-key is what admits.
+key is what admits. Where no datagram comes through, it connects and keeps silent: no client of ZeroMQ does.
 
 Nothing proves the answer, and nothing has to: no key is taken from it and nobody gets in by it. All it does is turn a
 handshake that has failed anyway into a better sentence. Who can forge it must have seen the query, and could as well
@@ -15,7 +15,7 @@ import contextlib
 import socket
 from collections.abc import Iterable
 
-from messages import beacon_answer, fingerprint_hash, read_beacon_query
+from messages import BEACON_UNASKED, beacon_answer, fingerprint_hash, read_beacon_query
 
 ANSWERS = 16  # of one tick and socket, some 0.1 ms; what the kernel's buffer does not hold until the next is lost
 _READ = 65  # bytes: one more than a query has, so that a longer one is not taken for it
@@ -27,7 +27,7 @@ class Beacon:
     def __init__(self, key: bytes = b"", endpoints: Iterable[str] = ()) -> None:
         self.sockets: dict[int, socket.socket] = {}  # by descriptor, for whoever polls
         self.problems: list[str] = []  # sentences: a broker works without its beacon
-        self._fingerprint = fingerprint_hash(key)
+        self._fingerprint = fingerprint_hash(key) if key else b""
         for endpoint in endpoints:
             if endpoint.startswith("tcp://"):
                 self._open(endpoint)
@@ -37,8 +37,8 @@ class Beacon:
             opened = _bind(endpoint)
         except OSError as error:
             self.problems.append(
-                f"The fingerprint is not told on UDP beside {endpoint}: {error.strerror}. Only clients that expect "
-                "another key miss it: they are not told which one is here."
+                f"The fingerprint is not told on UDP beside {endpoint}: {error.strerror}. Clients that expect another "
+                "key learn over TCP which one is here, some seconds later (where this runs on Linux)."
             )
         else:
             self.sockets[opened.fileno()] = opened
@@ -55,6 +55,17 @@ class Beacon:
             if nonce is not None:
                 with contextlib.suppress(OSError):  # an answer that cannot leave is as one that was lost: asked again
                     asked.sendto(beacon_answer(nonce, self._fingerprint), sender)
+
+    def introduce(self, descriptor: int) -> None:
+        """Tell a TCP connection of which nothing came, and of which nothing will be read, as its last words."""
+        if not self._fingerprint:
+            return
+        with contextlib.suppress(OSError):  # it is over
+            connection = socket.socket(fileno=descriptor)
+            try:
+                connection.send(beacon_answer(BEACON_UNASKED, self._fingerprint), socket.MSG_DONTWAIT)
+            finally:
+                connection.detach()
 
     def close(self) -> None:
         """Close everything."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 from .limits import (
@@ -15,6 +17,7 @@ from .limits import (
     CONNECTIONS_UNMET_PER_ADDRESS,
     HANDSHAKES_AT_ONCE,
     HANDSHAKES_PER_SECOND,
+    MUTE_SECONDS,
     Buckets,
     is_local,
     site,
@@ -38,6 +41,7 @@ class Connections:
         self._open: dict[int, Peer | None] = {}  # by descriptor; None: has said nothing yet
         self._descriptors: dict[Peer, int] = {}
         self._silent: dict[int, Stranger] = {}  # by descriptor, those that came first in front
+        self._fresh: dict[int, float] = {}  # of these, when to see whether anything came of them at all, monotonic
         self._strangers: Counter[str] = Counter()  # how many of those there are at an address
         self._handshakes = Buckets()  # by address
         self._unread: set[int] = set()  # descriptors of connections that ended before anything of theirs was read
@@ -59,6 +63,7 @@ class Connections:
         self._open[descriptor] = None
         self._heard(descriptor)  # so that the new one stands behind all others
         address = site(address)
+        self._fresh[descriptor] = now + MUTE_SECONDS
         self._silent[descriptor] = Stranger(now + self._patience, address)
         if not is_local(address):
             self._strangers[address] += 1
@@ -70,6 +75,7 @@ class Connections:
 
     def _heard(self, descriptor: int) -> None:
         """It said something, or is over."""
+        self._fresh.pop(descriptor, None)
         stranger = self._silent.pop(descriptor, None)
         if stranger is not None and not is_local(stranger.address):
             self._strangers[stranger.address] -= 1
@@ -110,13 +116,20 @@ class Connections:
 
     @property
     def deadline(self) -> float | None:
-        """When the first connection has been silent for too long, monotonic; None: there is none."""
-        stranger = next(iter(self._silent.values()), None)
-        return None if stranger is None else stranger.due
+        """When a connection must be looked at, or has been silent for too long, monotonic; None: there is none."""
+        first = [*islice(self._fresh.values(), 1), *(stranger.due for stranger in islice(self._silent.values(), 1))]
+        return min(first, default=None)
+
+    def fresh(self, now: float) -> Iterator[int]:
+        """Take the descriptors of which it is time to see whether anything came."""
+        while next(iter(self._fresh.values()), inf) <= now:
+            descriptor = next(iter(self._fresh))
+            del self._fresh[descriptor]
+            yield descriptor
 
     def overdue(self, now: float) -> Iterator[int]:
         """Take the descriptors of those who have been silent for too long."""
-        while (deadline := self.deadline) is not None and deadline <= now:
+        while self._silent and next(iter(self._silent.values())).due <= now:
             descriptor = next(iter(self._silent))
             self._heard(descriptor)
             yield descriptor

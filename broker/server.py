@@ -22,10 +22,11 @@ from . import leaving
 from .beacon import Beacon
 from .connections import Connections
 from .core import Core
+from .limits import MUTE_SECONDS
 from .notes import Note
 from .retention import Retention
 from .sessions import Peer
-from .sockets import Sockets, cut, peer_address
+from .sockets import Sockets, cut, peer_address, received
 from .swell import Swell, allowed, on_wire
 
 DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
@@ -227,6 +228,11 @@ class Server:
                     refused[f"its handshake is not {self._sockets.mechanism} as spoken here"] += 1
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                     refused["its handshake broke off"] += 1
+        for descriptor in connections.fresh(now):
+            if received(descriptor) == 0:
+                refused[f"not one byte came in {MUTE_SECONDS:.0f} seconds"] += 1
+                self._beacon.introduce(descriptor)
+                cut(descriptor)
         for descriptor in connections.overdue(now):
             refused[f"it said nothing for {HELLO_SECONDS:.0f} seconds"] += 1
             cut(descriptor)

@@ -13,6 +13,8 @@ import os
 import resource
 import socket
 import stat
+import struct
+import sys
 from collections.abc import Iterator
 
 import zmq
@@ -34,6 +36,7 @@ SPARE_DESCRIPTORS = 64  # for the log, the terminal and libzmq itself
 LEAST_ZMQ = (4, 3, 3)  # in older ones who has no key can hold up all others before the handshake (CVE-2020-15166)
 MOST_DESCRIPTORS = 10_240  # where the system names no limit: what macOS grants a process
 
+_RECEIVED = struct.Struct("=128xQ")  # of Linux' tcp_info: tcpi_bytes_received
 _EVENTS = (
     zmq.EVENT_ACCEPTED
     | zmq.EVENT_DISCONNECTED
@@ -192,6 +195,21 @@ def cut(descriptor: int) -> None:
             connection.shutdown(socket.SHUT_RDWR)
         finally:
             connection.detach()
+
+
+def received(descriptor: int) -> int | None:
+    """The bytes that came over a TCP connection, as Linux (from 4.1 on) counts them; None: it is over, or no TCP."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError):
+        connection = socket.socket(fileno=descriptor)  # no copy, as in `cut`
+        try:
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
+        finally:
+            connection.detach()
+        if len(info) == _RECEIVED.size:
+            return int(_RECEIVED.unpack(info)[0])
+    return None
 
 
 def _raise_descriptor_limit() -> int:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import socket
-import struct
 import sys
 import termios
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from typing import NamedTuple
 from .connections import Connections
 from .limits import STRANGER_BYTES, SWELL_BYTES, SWELL_CPU_SECONDS, UNFINISHED_BYTES
 from .sessions import Peer
+from .sockets import received
 
 SUPPORTED = sys.platform == "linux" and os.path.exists("/proc/self/statm")
 UNREAD_SECONDS = 1.0  # in a flood, in which there is always more to read, all that was whole has been read by then
@@ -31,7 +30,6 @@ UNREAD_SECONDS = 1.0  # in a flood, in which there is always more to read, all t
 _SHORT, _LONG = 2, 9  # bytes in front of a frame on the wire, of less than _MIDDLE bytes and of more
 _MIDDLE = 256
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_RECEIVED = struct.Struct("=128xQ")  # of Linux' tcp_info: tcpi_bytes_received
 
 
 class Suspect(NamedTuple):
@@ -116,20 +114,13 @@ def _read(peer: Peer | None) -> int:
 
 def _kept(descriptor: int, read: int) -> int:
     """The bytes that libzmq took from a connection beyond those that were read; 0 when it is over, or no TCP."""
-    try:
-        connection = socket.socket(fileno=descriptor)  # no copy, as in `sockets.cut`
-    except OSError:
+    came = received(descriptor)
+    if came is None:
         return 0
+    if came - read <= STRANGER_BYTES:
+        return came - read
     try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size)
-        if len(info) < _RECEIVED.size:  # Linux before 4.1
-            return 0
-        [received] = _RECEIVED.unpack(info)
-        if received - read <= STRANGER_BYTES:
-            return int(received - read)
         waiting = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))  # is the kernel's, and bounded by it
-        return int(received - read - int.from_bytes(waiting, sys.byteorder))
     except OSError:
         return 0
-    finally:
-        connection.detach()
+    return came - read - int.from_bytes(waiting, sys.byteorder)

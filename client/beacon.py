@@ -1,4 +1,4 @@
-"""Asks the beacon beside a broker by which fingerprint it goes. One short question over UDP; keeps nothing.
+"""Asks a broker's beacon by which fingerprint it goes: one short question over UDP, then silence over TCP.
 
 Asked only after a handshake failed without a reason. Nothing proves the answer: whoever believes it stops calling, and
 trusts nobody more than before. See broker/beacon.py.
@@ -7,21 +7,28 @@ trusts nobody more than before. See broker/beacon.py.
 from __future__ import annotations
 
 import os
+import select
 import socket
 from time import monotonic
 
-from messages import beacon_query, read_beacon_answer
+from messages import beacon_query, read_beacon_answer, read_beacon_farewell
 
 from .errors import WrongBroker
 from .known import Broker
 
 _TRIES = 3  # datagrams get lost
 _WAIT = 0.5 / _TRIES  # seconds for each; the client's thread does nothing else meanwhile
+_SILENCE = 5.0  # seconds in which a broker has taken notice of it
+_LONGEST = 1_000  # bytes: more than it says then
 
 
-def find_mistake(broker: Broker) -> WrongBroker | None:
-    """Why the broker that is there is not the one that is meant, by its own word; None when it does not say so."""
-    digest = ask_fingerprint(broker.address.endpoint)
+def find_mistake(broker: Broker, wake: int | None = None) -> WrongBroker | None:
+    """Why the broker that is there is not the one that is meant, by its own word; None when it does not say so.
+
+    What can be read from the descriptor `wake` ends the silence early.
+    """
+    endpoint = broker.address.endpoint
+    digest = ask_fingerprint(endpoint) or keep_silent(endpoint, wake)
     return None if digest is None else broker.mistaken_for(digest)
 
 
@@ -31,7 +38,7 @@ def ask_fingerprint(endpoint: str) -> bytes | None:
         return None
     nonce = os.urandom(16)
     try:
-        with _connect(endpoint) as way:
+        with _connect(endpoint, socket.SOCK_DGRAM) as way:
             for _ in range(_TRIES):
                 way.send(beacon_query(nonce))
                 digest = _listen(way, nonce, monotonic() + _WAIT)
@@ -42,13 +49,36 @@ def ask_fingerprint(endpoint: str) -> bytes | None:
     return None
 
 
-def _connect(endpoint: str) -> socket.socket:
+def keep_silent(endpoint: str, wake: int | None = None) -> bytes | None:
+    """The same, as a broker tells a TCP connection that says nothing: for where UDP does not come through."""
+    if not endpoint.startswith("tcp://"):
+        return None
+    heard, until = b"", monotonic() + _SILENCE
+    poller = select.poll()
+    try:
+        with _connect(endpoint, socket.SOCK_STREAM) as way:
+            for source in (way, wake):
+                if source is not None:
+                    poller.register(source, select.POLLIN)
+            while len(heard) < _LONGEST and (left := until - monotonic()) > 0:
+                if way.fileno() not in dict(poller.poll(left * 1000)):
+                    return None
+                if not (more := way.recv(_LONGEST)):
+                    return read_beacon_farewell(heard)
+                heard += more
+    except (OSError, UnicodeError):
+        return None
+    return None
+
+
+def _connect(endpoint: str, kind: socket.SocketKind) -> socket.socket:
     """A socket that hears only whom it asks, in the family in which the broker was called. The name was just found."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    [(_, kind, _, _, place), *_] = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_DGRAM)
+    [(*_, place), *_] = socket.getaddrinfo(host.strip("[]"), int(port), family, kind)
     way = socket.socket(family, kind)
     try:
+        way.settimeout(_SILENCE)
         way.connect(place)
     except OSError:
         way.close()

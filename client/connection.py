@@ -310,7 +310,7 @@ class Connection:
         """After a handshake that failed without a reason: end for good if the broker says that it is another one."""
         from .beacon import find_mistake  # sockets are slow to import, and hardly anybody gets here
 
-        if wrong := find_mistake(self._broker):
+        if wrong := find_mistake(self._broker, self._wake_read):
             with self._lock:
                 self.session.dismissed(wrong)
                 self._changed.notify_all()

@@ -6,7 +6,14 @@ Imports nothing of the other packages and never zmq. PROTOCOL.md beside this fil
 from __future__ import annotations
 
 from .address import DEFAULT_ENDPOINT, Address, key_text, parse_address, parse_key, stays_here
-from .beacon import beacon_answer, beacon_query, read_beacon_answer, read_beacon_query
+from .beacon import (
+    BEACON_UNASKED,
+    beacon_answer,
+    beacon_query,
+    read_beacon_answer,
+    read_beacon_farewell,
+    read_beacon_query,
+)
 from .codec import (
     Malformed,
     decode_commands,
@@ -137,6 +144,7 @@ __all__ = [
     "AuditPage",
     "Away",
     "BATCH_COMMANDS",
+    "BEACON_UNASKED",
     "BODY_BYTES",
     "Ban",
     "Bye",
@@ -259,6 +267,7 @@ __all__ = [
     "parse_key",
     "rank",
     "read_beacon_answer",
+    "read_beacon_farewell",
     "read_beacon_query",
     "skeletons",
     "spell_fingerprint",

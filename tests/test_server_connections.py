@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,9 +18,12 @@ import zmq
 from zmq.utils import z85
 
 from broker import server, sockets
+from broker.beacon import Beacon
 from broker.connections import Connections
 from broker.keys import KeyPair
+from broker.limits import MUTE_SECONDS
 from broker.sessions import Peer
+from broker.sockets import received
 from messages import (
     FRAME_BYTES,
     HELLO_SECONDS,
@@ -35,6 +39,8 @@ from messages import (
     Rejected,
     Welcome,
     encode_commands,
+    fingerprint_hash,
+    read_beacon_farewell,
 )
 
 from .dealer import Dealer
@@ -111,6 +117,9 @@ def test_those_who_say_nothing_are_named_in_order_and_once():
     known = Connections(10)
     known.accepted(7, 0), known.accepted(8, 1), known.accepted(9, 2), known.closed(8), known.accepted(7, 3)
     known.met(peer(), 9, never)
+    assert known.deadline == 3 + MUTE_SECONDS
+    assert list(known.fresh(known.deadline - 0.1)) == []
+    assert list(known.fresh(known.deadline)) == [7]
     assert known.deadline == 13
     assert list(known.overdue(12.9)) == []
     assert list(known.overdue(13)) == [7]
@@ -170,6 +179,35 @@ def test_a_tcp_connection_that_never_says_anything_is_cut_in_time(broker):
             while silent.recv(1000):
                 pass
     serves(broker)
+
+
+def heard(connection: socket.socket) -> bytes:
+    """All that comes over a connection until its end."""
+    return b"".join(iter(lambda: connection.recv(1000), b""))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what came over a connection")
+def test_a_tcp_connection_of_which_no_byte_came_is_told_who_this_is_and_cut(broker):
+    broker.server._beacon = Beacon(b"key" * 10)
+    with raw(broker) as mute, raw(broker) as slow:
+        slow.send(b"\xff")  # the first byte of a greeting
+        broker.until(lambda: len(broker.server._connections) == 2)
+        broker.until(lambda: None not in map(received, broker.server._connections.open))
+        broker.steps(MUTE_SECONDS + 0.1)
+        assert read_beacon_farewell(heard(mute)) == fingerprint_hash(b"key" * 10)
+        broker.until(lambda: len(broker.server._connections) == 1)
+        assert whys(broker)[0] == "not one byte came in 3 seconds"
+        broker.steps(HELLO_SECONDS)
+        assert read_beacon_farewell(heard(slow)) is None
+    serves(broker)
+
+
+def test_where_what_came_is_not_known_nobody_is_taken_for_mute(broker, monkeypatch):
+    monkeypatch.setattr(server, "received", lambda descriptor: None)
+    with raw(broker):
+        broker.until(lambda: len(broker.server._connections) == 1)
+        broker.steps(MUTE_SECONDS + 0.1)
+        assert whys(broker) == []
 
 
 def test_a_client_that_says_something_but_never_hello_is_told_and_cut(broker):

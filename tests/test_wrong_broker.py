@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from zmq.utils import z85
 
 from broker.beacon import Beacon
 from client import Client, Connected, Connecting, Disconnected, Dismissed, NotRemembered, Unreachable, WrongBroker
+from client.beacon import keep_silent
 from messages import Address, key_fingerprint
 
 from .datagrams import serving
@@ -67,9 +70,10 @@ def test_a_broker_that_calls_itself_otherwise_ends_the_session_for_good(tmp_path
 
 @pytest.mark.parametrize("calls_itself", [None, A_KEY], ids=["silence", "the expected one"])
 def test_without_another_fingerprint_it_is_tried_again_and_the_reason_told(
-    calls_itself: bytes | None, tmp_path: Path
+    calls_itself: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: a handshake that fails proves nothing by itself, since a broker that dies fails it too."""
+    monkeypatch.setattr("client.beacon._SILENCE", 0.1)
     with (
         fake_broker(tmp_path / "other", calls_itself) as port,
         Client("alice", broker=invite(port), home=tmp_path) as client,
@@ -176,13 +180,32 @@ def test_a_person_who_tails_learns_it_too(tmp_path: Path) -> None:
         assert fingerprint(broker) in run.stdout
 
 
-def test_a_broker_starts_without_its_beacon_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what came over a connection")
+def test_where_no_datagram_comes_through_another_broker_is_told_over_tcp(tmp_path: Path) -> None:
+    """The broker starts and serves without its UDP port, and says so."""
     endpoint = free_endpoint()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", int(endpoint.rpartition(":")[2])))
-        with running_broker(tmp_path, endpoint) as broker:
+        with running_broker(tmp_path / "home", endpoint) as broker:
             assert "not told on UDP" in broker.told("log")["text"]
-            assert confab("who", "--as", "ann", home=tmp_path).returncode == 0
+            assert confab("who", "--as", "ann", home=tmp_path / "home").returncode == 0
+            run = confab("who", "--as", "ann", "--broker", Address(endpoint, A_KEY).invite, home=tmp_path / "person")
+            assert run.returncode == 4
+            assert key_fingerprint(A_KEY) in run.stderr
+            assert fingerprint(broker) in run.stderr
+
+
+def test_who_wants_something_ends_the_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that closes its client does not wait for a broker's last words."""
+    asked = threading.Event()
+    monkeypatch.setattr("client.beacon._SILENCE", 10 * DEADLINE)
+    monkeypatch.setattr("client.beacon.keep_silent", lambda *how: asked.set() or keep_silent(*how))
+    with fake_broker(tmp_path / "other", None) as port:
+        client = Client("alice", broker=invite(port), home=tmp_path)
+        assert asked.wait(DEADLINE)
+        began = time.monotonic()
+        client.close(0)
+        assert time.monotonic() - began < DEADLINE
 
 
 @pytest.mark.parametrize("words", [[], ["host:1"], ["tcp://host:1", "more"], ["confab://host:1/short"]])
