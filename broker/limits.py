@@ -39,7 +39,7 @@ TICKETS = 10_000  # invites that are still good, some 200 bytes each
 CHOOSING_PER_ADDRESS = 100  # connections that were refused a nick and have minutes for another; others have seconds
 CONNECTIONS_UNMET = 8_192  # that said nothing yet: beyond it the oldest is cut; a crowd that comes back has fewer
 CONNECTIONS_UNMET_PER_ADDRESS = 1_024  # beyond it the newest is cut; this machine's own are not counted
-MUTE_SECONDS = 3.0  # a connection of which not one byte came by then is told who this is, and cut
+MUTE_SECONDS = 2.0  # a connection of which not one byte came by then is told who this is, and cut
 HANDSHAKES_PER_SECOND = 100.0  # of one address: a handshake costs a millisecond and more of one core
 HANDSHAKES_AT_ONCE = 4_096.0  # a crowd that comes back from behind one address
 

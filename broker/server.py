@@ -153,13 +153,13 @@ class Server:
                 route = receive(_NOBLOCK)
             except zmq.Again:
                 return True
-            frame = receive(_NOBLOCK, copy=False)  # it knows whether more follows; getsockopt takes longer
+            frame = receive(_NOBLOCK, copy=False)  # knows whether more follows; to ask for that ourselves takes longer
             peer = peers.get(route) or self._meet(route, frame, now)
             frames += 1
             size += len(frame)
             peer.read += on_wire(len(frame), wrapping)
             if frame.more:
-                self._swallow(peer)
+                size += self._swallow(peer)
                 continue
             if peer.gone:
                 continue
@@ -195,16 +195,18 @@ class Server:
             return error.errno != zmq.EHOSTUNREACH
         return True
 
-    def _swallow(self, peer: Peer) -> None:
-        """A message of the wrong number of frames: read it to its end and say so."""
-        count, more = 1, True
+    def _swallow(self, peer: Peer) -> int:
+        """A message of the wrong number of frames: read it to its end and say so; returns how many bytes that were."""
+        count, size, more = 1, 0, True
         while more:
             frame = self._router.recv(_NOBLOCK, copy=False)
+            size += len(frame)
             peer.read += on_wire(len(frame), self._sockets.wrapping)
             count, more = count + 1, frame.more
         text = f"A message must be one frame, this one had {count}; nothing of it was read."
         if not peer.gone:
             self._core.receive(peer, [Malformed(0, Code.MALFORMED, text)], time.monotonic())
+        return size
 
     # --- connections -------------------------------------------------------------------------------------------------
 

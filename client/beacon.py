@@ -9,27 +9,16 @@ from __future__ import annotations
 import os
 import select
 import socket
+from collections.abc import Callable
 from time import monotonic
 
 from messages import beacon_query, read_beacon_answer, read_beacon_farewell
 
-from .errors import WrongBroker
-from .known import Broker
-
 _TRIES = 3  # datagrams get lost
 _WAIT = 0.5 / _TRIES  # seconds for each; the client's thread does nothing else meanwhile
-_SILENCE = 5.0  # seconds in which a broker has taken notice of it
+_SILENCE = 4.0  # seconds in which a broker has taken notice of it
+_NEAR = 1.0  # seconds for TCP to connect: it just did
 _LONGEST = 1_000  # bytes: more than it says then
-
-
-def find_mistake(broker: Broker, wake: int | None = None) -> WrongBroker | None:
-    """Why the broker that is there is not the one that is meant, by its own word; None when it does not say so.
-
-    What can be read from the descriptor `wake` ends the silence early.
-    """
-    endpoint = broker.address.endpoint
-    digest = ask_fingerprint(endpoint) or keep_silent(endpoint, wake)
-    return None if digest is None else broker.mistaken_for(digest)
 
 
 def ask_fingerprint(endpoint: str) -> bytes | None:
@@ -49,8 +38,11 @@ def ask_fingerprint(endpoint: str) -> bytes | None:
     return None
 
 
-def keep_silent(endpoint: str, wake: int | None = None) -> bytes | None:
-    """The same, as a broker tells a TCP connection that says nothing: for where UDP does not come through."""
+def keep_silent(endpoint: str, wake: int | None = None, leave: Callable[[], bool] = lambda: True) -> bytes | None:
+    """The same, as a broker tells a TCP connection that says nothing: for where UDP does not come through.
+
+    When something can be read from the descriptor `wake`, `leave` is called, and ends the silence if it says so.
+    """
     if not endpoint.startswith("tcp://"):
         return None
     heard, until = b"", monotonic() + _SILENCE
@@ -61,8 +53,11 @@ def keep_silent(endpoint: str, wake: int | None = None) -> bytes | None:
                 if source is not None:
                     poller.register(source, select.POLLIN)
             while len(heard) < _LONGEST and (left := until - monotonic()) > 0:
-                if way.fileno() not in dict(poller.poll(left * 1000)):
+                ready = dict(poller.poll(left * 1000))
+                if wake in ready and leave():
                     return None
+                if way.fileno() not in ready:
+                    continue
                 if not (more := way.recv(_LONGEST)):
                     return read_beacon_farewell(heard)
                 heard += more
@@ -78,7 +73,7 @@ def _connect(endpoint: str, kind: socket.SocketKind) -> socket.socket:
     [(*_, place), *_] = socket.getaddrinfo(host.strip("[]"), int(port), family, kind)
     way = socket.socket(family, kind)
     try:
-        way.settimeout(_SILENCE)
+        way.settimeout(_NEAR)
         way.connect(place)
     except OSError:
         way.close()

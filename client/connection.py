@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from time import monotonic
@@ -20,6 +20,7 @@ import zmq
 
 from messages import AnyEvent, DecodeError, Event, Post, decode_events
 
+from .backoff import backoff
 from .errors import Broken, ClientError, NotConfigured, NotReached
 from .frames import pack
 from .inbox import Inbox
@@ -35,24 +36,10 @@ from .tracking import shortfall
 
 T = TypeVar("T")
 
-_FIRST_RETRY = 0.1  # seconds; a broker that restarts is back after about that long
-_LAST_RETRY = (5.0, 30.0)  # seconds; drawn anew each time, so that a crowd does not come back as one
 _ATTEMPT_SECONDS = 22.0  # longer than the link's own limits; only a name that is not found takes that long
 _HURRIED_RETRY = 1.0  # seconds between the beginnings of two attempts, when a person waits for the second
 _STEADY_SECONDS = 1.0  # a connection that held this long makes the next retry a quick one again
 _JOIN_SECONDS = 1.0  # beyond the user's own timeout: the link's goodbye, and the context's end
-
-
-def backoff() -> Iterator[float]:
-    """Seconds between attempts: doubling, jittered, and in the end slow."""
-    import random  # slow to import, and a one-shot command that reaches its broker never gets here
-
-    pause = _FIRST_RETRY
-    while pause < _LAST_RETRY[0]:
-        yield pause * random.uniform(0.5, 1.5)
-        pause *= 2
-    while True:
-        yield random.uniform(*_LAST_RETRY)
 
 
 class Connection:
@@ -93,6 +80,9 @@ class Connection:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         self._armed = False  # a wake is under way; closed is armed for ever
+        self._unanswered = (
+            False  # the last handshake failed without a reason, and no datagram said which broker this is
+        )
         self._hurry = False  # do not sit out the pause before the next attempt
         self._thread = threading.Thread(target=self._run, name="confab", daemon=True)
         self._thread.start()  # last: the thread sees a whole object
@@ -279,6 +269,8 @@ class Connection:
             with self._lock:
                 self.session.disconnected(why, pause)
                 self._changed.notify_all()
+            if self._unanswered:
+                self._question_broker(silently=True)
             if not self._sit_out(pause, began + _HURRIED_RETRY):
                 return
             self._look_again()
@@ -306,11 +298,20 @@ class Connection:
         finally:
             link.close(goodbye=self.session.state is State.OVER)
 
-    def _question_broker(self) -> None:
-        """After a handshake that failed without a reason: end for good if the broker says that it is another one."""
-        from .beacon import find_mistake  # sockets are slow to import, and hardly anybody gets here
+    def _question_broker(self, *, silently: bool = False) -> None:
+        """After a handshake that failed without a reason: end for good if the broker says that it is another one.
 
-        if wrong := find_mistake(self._broker, self._wake_read):
+        Silence takes seconds, and is for where no datagram comes through.
+        """
+        from .beacon import ask_fingerprint, keep_silent  # sockets are slow to import, and hardly anybody gets here
+
+        endpoint = self._address.endpoint
+        if silently:
+            digest = keep_silent(endpoint, self._wake_read, lambda: self._catch_up(woken=True) is None)
+        else:
+            digest = ask_fingerprint(endpoint)
+        self._unanswered = digest is None and not silently
+        if digest is not None and (wrong := self._broker.mistaken_for(digest)):
             with self._lock:
                 self.session.dismissed(wrong)
                 self._changed.notify_all()
@@ -378,20 +379,22 @@ class Connection:
         poller = select.poll()
         poller.register(self._wake_read, select.POLLIN)
         woken = False
-        while True:
-            now = monotonic()
+        while (due := self._catch_up(woken)) is not None:
             with self._lock:
-                if woken:
-                    self._armed = False
                 if self._hurry:
                     until, self._hurry = min(until, hurried), False
-                due = min(self.session.tick(now), until)
-                kept = self.session.take_unsaved()
-            self._save(kept)
-            if self.session.state is State.OVER:
-                return False
-            if now >= until:
+            if (now := monotonic()) >= until:
                 return True
-            woken = bool(poller.poll(max(0, round((due - now) * 1000 + 0.5))))
+            woken = bool(poller.poll(max(0, round((min(due, until) - now) * 1000 + 0.5))))
+        return False
+
+    def _catch_up(self, woken: bool) -> float | None:
+        """Without a link: do what is due, and write down what must be; returns when to come again, None: never."""
+        if woken:
+            os.read(self._wake_read, 4096)
+        with self._lock:
             if woken:
-                os.read(self._wake_read, 4096)
+                self._armed = False
+            due, kept = self.session.tick(monotonic()), self.session.take_unsaved()
+        self._save(kept)
+        return None if self.session.state is State.OVER else due

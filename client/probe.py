@@ -14,7 +14,7 @@ import zmq
 
 from messages import PROTOCOL, Code, Dismissed, Hello, Rejected, decode_events, encode_commands
 
-from .beacon import find_mistake
+from .beacon import ask_fingerprint, keep_silent
 from .known import Broker
 from .language import _
 from .link import Link
@@ -47,8 +47,10 @@ def probe(broker: Broker, timeout: float) -> Answer:
             answer = _converse(link, broker.address.token, monotonic(), timeout)
         finally:
             link.close()
-        if link.unproven and (wrong := find_mistake(broker)):
-            return Answer(wrong.code, str(wrong))
+        if link.unproven:
+            digest = ask_fingerprint(broker.address.endpoint) or keep_silent(broker.address.endpoint)
+            if digest and (wrong := broker.mistaken_for(digest)):
+                return Answer(wrong.code, str(wrong))
         return answer
     except zmq.ZMQError as error:
         return Answer(problem=_("No connection can be made: {why}.").format(why=error.strerror))

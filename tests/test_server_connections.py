@@ -196,7 +196,7 @@ def test_a_tcp_connection_of_which_no_byte_came_is_told_who_this_is_and_cut(brok
         broker.steps(MUTE_SECONDS + 0.1)
         assert read_beacon_farewell(heard(mute)) == fingerprint_hash(b"key" * 10)
         broker.until(lambda: len(broker.server._connections) == 1)
-        assert whys(broker)[0] == "not one byte came in 3 seconds"
+        assert whys(broker)[0] == "not one byte came in 2 seconds"
         broker.steps(HELLO_SECONDS)
         assert read_beacon_farewell(heard(slow)) is None
     serves(broker)

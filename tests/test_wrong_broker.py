@@ -7,7 +7,6 @@ import re
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from messages import Address, key_fingerprint
 
 from .datagrams import serving
 from .fake_router import FakeRouter
-from .processes import DEADLINE, BrokerProcess, confab, free_endpoint, running_broker
+from .processes import DEADLINE, BrokerProcess, confab, free_endpoint, running_broker, until
 
 A_KEY = z85.decode(zmq.curve_keypair()[0])
 
@@ -203,9 +202,34 @@ def test_who_wants_something_ends_the_silence(tmp_path: Path, monkeypatch: pytes
     with fake_broker(tmp_path / "other", None) as port:
         client = Client("alice", broker=invite(port), home=tmp_path)
         assert asked.wait(DEADLINE)
-        began = time.monotonic()
         client.close(0)
-        assert time.monotonic() - began < DEADLINE
+        until(lambda: "confab" not in {thread.name for thread in threading.enumerate()})
+
+
+def test_who_goes_on_talking_is_told_too(tmp_path: Path) -> None:
+    """What one sends meanwhile wakes the client's thread, and does not end the silence."""
+    endpoint = free_endpoint()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", int(endpoint.rpartition(":")[2])))
+        with running_broker(tmp_path / "home", endpoint):
+            client = Client("alice", broker=Address(endpoint, A_KEY).invite, home=tmp_path / "person")
+
+            def is_told() -> bool:
+                try:
+                    client.send("#general", "and another thing")
+                except WrongBroker:
+                    return True
+                return False
+
+            until(is_told)
+
+
+def test_a_command_that_gives_up_before_the_silence_ends_says_why(tmp_path: Path) -> None:
+    """Behind this port is no broker that says who it is, to anyone."""
+    with fake_broker(tmp_path / "other", None) as port:
+        run = confab("who", "--as", "ann", "--broker", invite(port), "--timeout", "2", home=tmp_path / "person")
+        assert run.returncode != 0
+        assert "did not prove the broker's key" in run.stderr
 
 
 @pytest.mark.parametrize("words", [[], ["host:1"], ["tcp://host:1", "more"], ["confab://host:1/short"]])
