@@ -17,6 +17,7 @@ from messages import beacon_query, read_beacon_answer, read_beacon_farewell
 _TRIES = 3  # datagrams get lost
 _WAIT = 0.5 / _TRIES  # seconds for each; the client's thread does nothing else meanwhile
 _SILENCE = 4.0  # seconds in which a broker has taken notice of it
+_GLANCE = 0.2  # seconds between two looks whether to give up
 _NEAR = 1.0  # seconds for TCP to connect: it just did
 _LONGEST = 1_000  # bytes: more than it says then
 
@@ -38,10 +39,10 @@ def ask_fingerprint(endpoint: str) -> bytes | None:
     return None
 
 
-def keep_silent(endpoint: str, wake: int | None = None, leave: Callable[[], bool] = lambda: True) -> bytes | None:
+def keep_silent(endpoint: str, wake: int = -1, leave: Callable[[bool], bool] = lambda _: False) -> bytes | None:
     """The same, as a broker tells a TCP connection that says nothing: for where UDP does not come through.
 
-    When something can be read from the descriptor `wake`, `leave` is called, and ends the silence if it says so.
+    `leave` is asked now and then whether to give up, and told whether something can be read from the descriptor `wake`.
     """
     if not endpoint.startswith("tcp://"):
         return None
@@ -49,12 +50,12 @@ def keep_silent(endpoint: str, wake: int | None = None, leave: Callable[[], bool
     poller = select.poll()
     try:
         with _connect(endpoint, socket.SOCK_STREAM) as way:
-            for source in (way, wake):
-                if source is not None:
-                    poller.register(source, select.POLLIN)
+            poller.register(way, select.POLLIN)
+            if wake >= 0:
+                poller.register(wake, select.POLLIN)
             while len(heard) < _LONGEST and (left := until - monotonic()) > 0:
-                ready = dict(poller.poll(left * 1000))
-                if wake in ready and leave():
+                ready = dict(poller.poll(min(left, _GLANCE) * 1000))
+                if leave(wake in ready):
                     return None
                 if way.fileno() not in ready:
                     continue

@@ -307,7 +307,7 @@ class Connection:
 
         endpoint = self._address.endpoint
         if silently:
-            digest = keep_silent(endpoint, self._wake_read, lambda: self._catch_up(woken=True) is None)
+            digest = keep_silent(endpoint, self._wake_read, lambda woken: self._catch_up(woken) is None)
         else:
             digest = ask_fingerprint(endpoint)
         self._unanswered = digest is None and not silently

@@ -152,8 +152,8 @@ class Link:
                 self._break(
                     _(
                         "What listens at {at} did not prove the broker's key; is the invite that of this broker? "
-                        "(One with --plain proves none, and one to which your address makes too many connections "
-                        "hangs up.)"
+                        "One with --plain proves none, and one to which your address makes too many connections "
+                        "hangs up."
                     ).format(at=at)
                 )
                 self.unproven = True
