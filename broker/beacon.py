@@ -2,7 +2,7 @@
 
 CURVE never shows the broker's key: a client that expects another one only sees its handshake fail, as it also does when
 a broker dies at that moment. So it asks here. It is told the fingerprint, from which the key cannot be found, since the
-key is what admits. Where no datagram comes through, it connects and says nothing, while clients of ZeroMQ begin at once.
+key is what admits. Where no datagram comes through it connects and says nothing; clients of ZeroMQ begin at once.
 
 Nothing proves the answer, and nothing has to: no key is taken from it and nobody gets in by it. All it does is turn a
 handshake that has failed anyway into a better sentence. Who can forge it must have seen the query, and could as well
