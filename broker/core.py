@@ -8,6 +8,7 @@ leases and as milliseconds since the epoch (`at`) for people.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count
 
@@ -28,7 +29,7 @@ from messages import (
 from . import applying, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
-from .entries import AnyEntry, Joined, Named, Span
+from .entries import AnyEntry, Installed, Joined, Named, Span
 from .folding import Folding
 from .index import Index
 from .log import SNAPSHOT_ENTRIES, Log, LogError
@@ -82,7 +83,7 @@ class Core:
         self._probe_at = 0.0  # then: when to try, monotonic
         self._entries: list[AnyEntry] = []  # proposed in this tick
         self._origins: list[Peer | None] = []  # beside them: who waits for the outcome
-        self.arriving: set[bytes] = set()  # keys whose Hello waits for this tick's commit
+        self.arriving = Counter[bytes]()  # keys whose Hello waits for this tick's commit; of each how many new devices
         self.naming = Lookalikes()  # names asked for in this tick
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
@@ -149,7 +150,7 @@ class Core:
     def ask(self, peer: Peer, command: AnyCommand, *entries: AnyEntry) -> None:
         """Propose what a command needs; its connection's next commands wait until that is decided."""
         if isinstance(command, Hello):
-            self.arriving.add(peer.key)
+            self.arriving[peer.key] += sum(isinstance(entry, Installed) for entry in entries)
         for entry in entries:
             if isinstance(entry, (Named, Joined)):
                 self.naming.add(entry.nick if isinstance(entry, Named) else entry.room)

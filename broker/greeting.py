@@ -120,7 +120,8 @@ def _too_many(core: Core, peer: Peer, account: Account | None, token: bytes, now
         return ""  # it takes its own place
     if here is not None and len(here.sessions) >= SESSIONS_PER_ACCOUNT:
         return f"There are {SESSIONS_PER_ACCOUNT} sessions under your key already. Close some, or come again later."
-    if account is not None and device is None and core.state.installed[account.id] >= DEVICES_PER_ACCOUNT:
+    devices = core.state.installed[account.id] + core.arriving[peer.key] if account is not None else 0
+    if device is None and devices >= DEVICES_PER_ACCOUNT:
         return f"{DEVICES_PER_ACCOUNT:,} devices have used your key, and more are not possible. Take one of them again."
     if core.seats.at(peer.address) >= SESSIONS_PER_ADDRESS:
         return f"There are {SESSIONS_PER_ADDRESS:,} sessions from your address already. Come again later."

@@ -213,6 +213,17 @@ def test_devices_of_one_key_are_bounded(wire, monkeypatch):
     assert [type(answer) for answer in answers] == [Welcome, Welcome, Rejected, Welcome]
 
 
+def test_devices_that_come_in_one_tick_are_bounded_too(wire, monkeypatch):
+    """When each of them was looked at, none of the others was there yet. Those that were here before do not count."""
+    monkeypatch.setattr("broker.greeting.DEVICES_PER_ACCOUNT", 3)
+    wire.connect("ann", device="a")
+    remotes = [wire.connect("ann", device=device, greet=False) for device in "abcd"]
+    for device, remote in zip("abcd", remotes, strict=True):
+        remote.put(Hello(PROTOCOL, "ann", device.encode().ljust(16, b"\0")))
+    wire.tick()
+    assert [type(remote.hear((Welcome, Rejected))[0]) for remote in remotes] == [Welcome] * 3 + [Rejected]
+
+
 def test_banned_addresses_and_those_let_in_are_bounded(wire, monkeypatch):
     monkeypatch.setattr("broker.access.BARRED", 1)
     monkeypatch.setattr("broker.rulings.OPENED", 1)
