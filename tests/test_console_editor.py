@@ -119,12 +119,14 @@ def fresh_modes() -> list[Any]:
         os.close(slave)
 
 
-def interleaved(alice: Terminal, bob: Client) -> str:
+def interleaved(alice: Terminal, bob: Client, *, held: bool = True) -> str:
     """What stood on the screen from half a line on, when bob spoke meanwhile and then the line was ended."""
     alice.keys("half a").sees("half a")
     bob.send("@alice", "first").wait(DEADLINE)
     bob.announce("second", priority="urgent").wait(DEADLINE)
     bob.send("#general", "third").wait(DEADLINE)
+    if not held:
+        alice.sees("third")
     alice.keys(" line").sees(" line").type("").sees("third", "you in #general at")
     return alice.text[alice.text.index("half a") :]
 
@@ -143,12 +145,12 @@ def test_what_comes_waits_for_the_line(start: Start, bob: Client, term: str) -> 
 
 def test_without_the_hold_it_does_not(start: Start, bob: Client) -> None:
     """The control."""
-    assert interleaved(start("-c", UNHELD), bob).splitlines()[0] != "half a line"
+    assert interleaved(start("-c", UNHELD), bob, held=False).splitlines()[0] != "half a line"
 
 
 def test_where_there_is_no_readline_the_terminal_edits(start: Start, bob: Client) -> None:
     alice = start("-c", WITHOUT)
-    assert interleaved(alice, bob).splitlines()[0] != "half a line"
+    assert interleaved(alice, bob, held=False).splitlines()[0] != "half a line"
     alice.keys("\x03").sees("confab: Bye.")
     assert alice.ends() == 0
 

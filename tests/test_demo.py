@@ -46,8 +46,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def demo(folder: Path) -> Iterator[Terminal]:
-    terminal = Terminal("-m", "client", "demo", "--speed", "200", columns=80, rows=24, TMPDIR=str(folder))
+def demo(folder: Path, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    speed = str(getattr(request, "param", 200))
+    terminal = Terminal("-m", "client", "demo", "--speed", speed, columns=80, rows=24, TMPDIR=str(folder))
     yield terminal
     terminal.close()
 
@@ -68,7 +69,7 @@ def drawn(raw: bytes) -> str:
 
 
 def test_it_plays_to_its_end_and_leaves_nothing(demo: Terminal, folder: Path) -> None:
-    demo.sees("The nick sam is taken")
+    demo.until(lambda: "The nick sam is taken" in drawn(demo.raw))
     assert left(folder)[1], "the negative control: what runs is found"
     assert demo.ends() == 0
     text, places = drawn(demo.raw), []
@@ -79,9 +80,10 @@ def test_it_plays_to_its_end_and_leaves_nothing(demo: Terminal, folder: Path) ->
     assert left(folder) == ([], [])
 
 
+@pytest.mark.parametrize("demo", [20], indirect=True)
 def test_ended_early_and_in_a_narrower_window_it_leaves_nothing_either(demo: Terminal, folder: Path) -> None:
-    demo.sees("You are robin").resize(40, 24)
-    demo.sees("morning! has anybody")
+    demo.until(lambda: "You are robin" in drawn(demo.raw)).resize(40, 24)
+    demo.until(lambda: "morning! has anybody" in drawn(demo.raw))
     assert all(len(row.rstrip()) <= 40 for row in demo.display.display)
     demo.keys("\x03\x03")
     assert demo.ends() == 0
@@ -92,13 +94,13 @@ def test_ended_early_and_in_a_narrower_window_it_leaves_nothing_either(demo: Ter
 
 def test_the_console_in_it_speaks_the_same_language(folder: Path) -> None:
     demo = Terminal("-m", "client", "demo", "--lang", "ru", columns=80, rows=24, TMPDIR=str(folder))
-    demo.sees("всё настоящее, кроме людей").sees("Ник sam занят").keys("\x03")
+    demo.until(lambda: "Ник sam занят" in drawn(demo.raw)).keys("\x03")
     assert demo.ends() == 0
     demo.close()
 
 
 def test_a_closed_window_ends_it_too(demo: Terminal, folder: Path) -> None:
-    demo.sees("The nick sam is taken").hang_up()
+    demo.until(lambda: "The nick sam is taken" in drawn(demo.raw)).hang_up()
     assert left(folder) == ([], [])
 
 

@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks.processes import Worker
-from client import Client, ClientError, Rejected, pulse
+from client import Client, ClientError, Rejected, backoff, pulse
 from client import connection as library
 from client.receipt import Receipt
 from messages import PING_SECONDS, SILENCE_SECONDS
@@ -70,7 +70,7 @@ class Journals:
 
 def crew(home: Path, people: Sequence[Person], stop: Event) -> Iterator[Journals | None]:
     """A worker's work; see the module."""
-    library._STEADY_SECONDS, library._LAST_RETRY = 0.0, (0.5, 1.0)  # kills come faster here than in life
+    library._STEADY_SECONDS, backoff._LAST = 0.0, (0.5, 1.0)  # kills come faster here than in life
     vars(pulse).update(zip(("PING_SECONDS", "SILENCE_SECONDS"), people[0].heartbeat, strict=True))
     journals = Journals()
     ending = threading.Event()

@@ -2,7 +2,7 @@
 
 Tells on standard output, one line each and at once: `up`, `said N`, `kept N` (on disk, so it is promised), `answer BODY
 SEQ`, `shown SEQ BODY`. FIRST is the number of the first line to type; 0 types nothing and tells `settled` when nothing
-is unanswered any more.
+is unanswered any more and its place in what there is to read is on disk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from client import Client, Rejected
+from client import Client, Rejected, backoff
 from client import connection as library
 from client.outbox import Kept
 from client.receipt import Receipt
@@ -42,6 +42,25 @@ def forget_texts() -> None:
         save(self, kept._replace(rows=[]))
 
     Store.save = careless  # type: ignore[method-assign]
+
+
+def watch_cursor() -> threading.Event:
+    """Set once it is on disk from where this reader goes on: who is killed before was never there."""
+    placed = threading.Event()
+    save, load = Store.save, Store._load
+
+    def note(kept: Kept) -> Kept:
+        if kept.cursor is not None:
+            placed.set()
+        return kept
+
+    def saving(self: Store, kept: Kept) -> None:
+        save(self, kept)
+        note(kept)
+
+    Store.save = saving  # type: ignore[method-assign]
+    Store._load = lambda self: note(load(self))  # type: ignore[method-assign]
+    return placed
 
 
 SABOTAGES = {"numbers": forget_numbers, "texts": forget_texts}
@@ -91,7 +110,8 @@ def type_on(chat: Client, nick: str, number: int) -> None:
 
 def main(home: str, nick: str, first: str, sabotage: str = "") -> None:
     """Live."""
-    library._STEADY_SECONDS, library._LAST_RETRY = 0.0, (0.2, 0.4)  # kills come faster here than in life
+    library._STEADY_SECONDS, backoff._LAST = 0.0, (0.2, 0.4)  # kills come faster here than in life
+    placed = watch_cursor()
     if sabotage:
         SABOTAGES[sabotage]()
     with Client(nick, home=Path(home), keep=True) as chat:
@@ -102,6 +122,7 @@ def main(home: str, nick: str, first: str, sabotage: str = "") -> None:
         chat.wait_connected(30)
         tell("up")
         await_answers(chat.leftovers)
+        placed.wait()
         tell("settled")
         threading.Event().wait()
 
