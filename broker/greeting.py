@@ -257,7 +257,8 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     if not session.live:
         core.follow(session)
     if core.closing:
-        core.answer(peer, core.closing[1])
+        at, closing = core.closing
+        core.answer(peer, replace(closing, seconds=max(0.0, at - now)))
     if not core.storing:
         core.answer(peer, Storing(False, "The broker cannot write its log at present; nothing is accepted."))
     _announce(core, here, session, command)

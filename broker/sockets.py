@@ -34,6 +34,7 @@ HANDSHAKE_MS = 15_000  # for CURVE; thousands who come back at once need some se
 LINGER_MS = 2_000  # at the end, for the last words to leave
 SPARE_DESCRIPTORS = 64  # for the log, the terminal and libzmq itself
 LEAST_ZMQ = (4, 3, 3)  # in older ones who has no key can hold up all others before the handshake (CVE-2020-15166)
+LEAST_CONNECTIONS = 2  # one who asks, and one who answers
 MOST_DESCRIPTORS = 10_240  # where the system names no limit: what macOS grants a process
 
 _RECEIVED = struct.Struct("=128xQ")  # of Linux' tcp_info: tcpi_bytes_received
@@ -54,7 +55,7 @@ class Sockets:
     """The context and its sockets, bound and ready."""
 
     def __init__(self, keys: KeyPair, endpoints: tuple[str, ...], *, plain: bool = False) -> None:
-        """Bind everything. Raises BindError, also for a libzmq that will not do, having closed what was open."""
+        """Bind everything. Raises BindError, also where libzmq or the system will not do; nothing stays open then."""
         if missing := check_libraries():
             raise BindError(missing)
         self._keys = keys
@@ -63,6 +64,11 @@ class Sockets:
         # libzmq counts routing ids up from rand(), which it never seeds; a peer that guesses one can abort the process
         ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4), "little"))
         self.limit = _raise_descriptor_limit()  # connections, of whatever kind: without descriptors, accept spins
+        if self.limit < LEAST_CONNECTIONS:
+            raise BindError(
+                f"The system grants this process {self.limit + SPARE_DESCRIPTORS} descriptors, and it needs at least "
+                f"{LEAST_CONNECTIONS + SPARE_DESCRIPTORS} to serve anybody. Raise `ulimit -n`, or LimitNOFILE=."
+            )
         self.context = zmq.Context()
         self.zap = self.context.socket(zmq.REP)
         self.zap.linger = 0

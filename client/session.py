@@ -217,12 +217,12 @@ class Session:
             return self._closing
         if self.pulse.silent(now):
             self.stale = silence()
-        if self.state is not State.UP:
+        if self.state not in (State.UP, State.REFUSED):  # the broker waits for another nick as long as it hears of us
             return min(self.pulse.silent_at, self._closing)
         if self.pulse.due(now):
             self._ready += self._deliveries.ping()
-        writers = self._others.tick(now)
-        return min(self.pulse.again_at, self._mark(now), writers, self.outbox.again_at, self._closing)
+        more = (self._others.tick(now), self._mark(now), self.outbox.again_at) if self.state is State.UP else ()
+        return min(self.pulse.again_at, self._closing, *more)
 
     def outgoing(self, now: float) -> list[AnyCommand]:
         """Take what is to be sent now, in order."""
@@ -266,7 +266,7 @@ class Session:
                     self._tracking.progress(event, self.inbox)
                 case Gap():
                     self._deliveries.gap(event)
-                case Pong():
+                case Pong() if self.state is State.UP:  # else nothing is delivered that it could stand behind
                     self.pulse.answered(event, now)
                     self._deliveries.pong(event)
                 case Typist():

@@ -137,6 +137,24 @@ def test_a_refused_nick_can_be_retried_on_the_same_connection() -> None:
     assert said(wire.sent()) == [(1, "waits")]
 
 
+def test_the_broker_hears_of_who_thinks_of_another_nick_and_its_pongs_say_nothing_of_deliveries() -> None:
+    """It waits five minutes for one, and gives up a connection of which it hears nothing for twenty seconds."""
+    wire = Wire()
+    wire.up(after=5, head=5)
+    wire.cut("broke")
+    wire.connect()
+    wire.says(WireRejected(0, Code.NICK_TAKEN, "Taken."))
+    for _ in range(30):
+        assert wire.wait(10) > wire.now
+        *_, ping = wire.sent()
+        assert isinstance(ping, Ping)
+        wire.says(Pong(ping.token, 99))
+        assert not wire.session.stale
+    wire.session.retry_as("alicia")
+    [hello] = [command for command in wire.sent() if isinstance(command, Hello)]
+    assert hello.after == 5
+
+
 def test_a_nick_chosen_while_hello_is_on_its_way_is_asked_for_after_the_refusal() -> None:
     wire = Wire()
     wire.connect()

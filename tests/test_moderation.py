@@ -15,9 +15,11 @@ from messages import (
     Away,
     Ban,
     Bye,
+    Closing,
     Delete,
     Deleted,
     Dismissed,
+    Down,
     Grant,
     History,
     HistoryPage,
@@ -631,8 +633,13 @@ def test_deletes_are_paid_for_like_questions(wire):
 
 
 def test_taking_the_broker_down_stands_in_the_trail(wire):
-    from messages import Down
-
     alice = person(wire, "alice", "admin")
     alice.say(Down(1, 60.0, "new disk"))
     assert ("downed", "alice", "", "", "new disk") in deeds(wire)
+
+
+def test_who_comes_while_the_broker_is_going_down_is_told_what_is_left(wire):
+    alice = person(wire, "alice", "admin")
+    alice.say(Down(1, 60.0, "new disk"))
+    wire.tick(seconds=20)
+    assert wire.connect("bob").hear(Closing) == [Closing("alice", 40.0, "new disk")]

@@ -430,6 +430,15 @@ def test_connections_stay_below_the_descriptors_that_the_system_grants(monkeypat
     assert sockets._raise_descriptor_limit() == expected - sockets.SPARE_DESCRIPTORS
 
 
+@pytest.mark.parametrize("granted", [60, sockets.SPARE_DESCRIPTORS + sockets.LEAST_CONNECTIONS])
+def test_with_descriptors_for_nobody_the_broker_does_not_start(monkeypatch, granted):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (granted, granted))
+    secret = KeyPair(*map(z85.decode, zmq.curve_keypair()))
+    serves = granted > sockets.SPARE_DESCRIPTORS
+    with contextlib.nullcontext() if serves else pytest.raises(sockets.BindError, match="grants this process 60 descr"):
+        sockets.Sockets(secret, ("tcp://127.0.0.1:*",)).close(0)
+
+
 @pytest.mark.parametrize("frames", [(b"", b"\x90"), (b"a", b"b", b"c"), (b"\x90",) * 50])
 def test_wrong_frame_counts_are_refused_and_nothing_else_is_lost(broker, frames):
     alice, bob = broker.dealer("alice"), broker.dealer("bob")

@@ -259,14 +259,14 @@ def read_delay(text: str) -> tuple[float, str]:
     would take the broker down now.
     """
     if _LOOKS_LIKE_NO.fullmatch(text):
-        stays = _("The broker stays up: {word} is no reason to take it down. {usage}")
+        stays = _("Nothing was changed: {word} is no reason to take the broker down. {usage}")
         raise ValueError(stays.format(word=text.split()[0], usage=_(DOWN_USAGE)))
     if not _LOOKS_LIKE_DELAY.match(text):
         return 0.0, text
     found = _DELAY.fullmatch(text)
     seconds = float(found["count"]) * _UNITS[found["unit"].lower()[:1] or "s"] if found else DAY_SECONDS + 1
     if not found or seconds > DAY_SECONDS:
-        time = _("The broker stays up. A time looks like this: in 30s, in 10 min or in 2h, and is at most a day.")
+        time = _("Nothing was changed. A time looks like this: in 30s, in 10 min or in 2h, and is at most a day.")
         raise ValueError(f"{time} {_(DOWN_USAGE)}")
     return seconds, (found["rest"] or "").strip()
 
