@@ -281,6 +281,11 @@ class Client(Moderation):
         """
         return self._each(Inbox.take_ahead if ahead else Inbox.take, timeout)
 
+    @property
+    def delivered(self) -> int:
+        """How many messages came into the stream so far; who counts those that came out knows if there are more."""
+        return self._connection.session.inbox.put
+
     def writes(self, target: str) -> None:
         """The person is writing something for a person or a room, which may be told there; empty: no more.
 

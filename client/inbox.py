@@ -31,7 +31,7 @@ class Inbox:
         self._messages: deque[Message] = deque()
         self._events: deque[Happening] = deque(maxlen=EVENTS)
         self._gaps: deque[Happening] = deque(maxlen=EVENTS)  # the events among which nothing but a gap has a place
-        self._put = 0  # messages ever put in
+        self.put = 0  # messages ever put in
         self._happened = 0  # events ever put in
         self._taken = 0  # messages ever taken out
         self._handed = 0  # sequence of the message taken last
@@ -58,13 +58,13 @@ class Inbox:
     def put_message(self, message: Message) -> None:
         """Add a message."""
         self._messages.append(message)
-        self._put += 1
+        self.put += 1
 
     def put_event(self, event: ClientEvent) -> None:
         """Add an event."""
         queue = self._gaps if isinstance(event, Gap) else self._events
         self._happened += 1
-        queue.append((self._put, self._happened, event))
+        queue.append((self.put, self._happened, event))
 
     def take_message(self) -> Message | None:
         """The oldest message, if any; the reader has finished with the one before."""

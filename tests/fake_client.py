@@ -99,6 +99,7 @@ class FakeClient(Moderation):
         self.read: list[Message] = []
         self.round_trip: float | None = None
         self.written: list[str] = []
+        self.delivered = 0  # messages that came, be they among `items` or not
 
     def _command(self, *call: Any) -> FakeReceipt:
         self.calls.append(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from itertools import groupby
 from operator import itemgetter
@@ -106,7 +107,7 @@ def test_what_is_no_mark_stays_as_it_is(written: str) -> None:
 
 @given(texts)
 def test_nothing_is_lost_but_marks_and_nothing_is_added(text: str) -> None:
-    """What is shown is what was written, in its order, without some stars, backticks and fences."""
+    """What is shown is what was written, in its order, but for stars, backticks, and fences with their languages."""
     left = iter(markup(text).plain)
     wanted, missing = next(left, None), []
     for character in harmless(text, lines=True):
@@ -115,7 +116,8 @@ def test_nothing_is_lost_but_marks_and_nothing_is_added(text: str) -> None:
         else:
             missing.append(character)
     assert wanted is None
-    assert set(missing) <= set("*`\n py")
+    languages = re.findall(r"```[ ]*([^\s`]*)", text)
+    assert set(missing) <= set("*`\n ").union(*languages)
 
 
 @given(st.text().map(lambda text: text.replace("*", "").replace("`", "")))

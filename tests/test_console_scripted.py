@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,6 +83,29 @@ def program(broker: BrokerProcess) -> Iterator[Callable[[str], Program]]:
             return started
 
         yield start
+
+
+def test_two_who_talk_at_once_read_one_order(program: Callable[[str], Program]) -> None:
+    """Of their own lines and each other's either may come to a console first; it is the log's order all the same."""
+    ann, ben = program("ann"), program("ben")
+    for each in (ann, ben):
+        each.until("welcome", to="#general")
+    for number in range(60):
+        ann.say(f"line {number} of ann")
+        ben.say(f"line {number} of ben")
+        time.sleep(0.01)
+    read = []
+    for each in (ann, ben):
+        for name in ("ann", "ben"):
+            last = f"line 59 of {name}"
+            if not any(told.get("body") == last for told in each.told):
+                each.until("message", body=last)
+        read.append([(told["seq"], told["body"]) for told in each.told if told["type"] == "message"])
+    for each in (ann, ben):
+        each.say("/quit")
+        assert each.ends() == (0, "")
+    assert len(read[0]) == 120
+    assert read[0] == read[1] == sorted(read[0])
 
 
 def test_a_program_talks_to_people(program: Callable[[str], Program], broker: BrokerProcess) -> None:

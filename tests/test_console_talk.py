@@ -98,6 +98,44 @@ def test_text_goes_to_the_current_conversation_and_shows_once_accepted(desk: Des
     assert "#general alice   good morning" in desk.screen
 
 
+def order(desk: Desk, *words: str) -> list[str]:
+    """These words as they stand on the screen, once all do."""
+    desk.until(lambda: all(word in desk.screen for word in words))
+    return sorted(words, key=desk.screen.index)
+
+
+def test_what_was_delivered_in_front_of_my_line_is_shown_in_front_of_it(desk: Desk) -> None:
+    """Its answer came with the same batch, and is looked at first."""
+    desk.chat.delivered = 2
+    desk.type("mine")
+    desk.chat.receipts[0].answer(12)
+    desk.until(lambda: not desk.talk.answers.unanswered())
+    assert "mine" not in desk.screen
+    desk.happens(said("theirs-11", seq=11)).happens(said("theirs-13", seq=13))
+    assert order(desk, "mine", "theirs-11", "theirs-13") == ["theirs-11", "mine", "theirs-13"]
+
+
+def test_my_line_is_shown_in_front_of_what_was_delivered_behind_it(desk: Desk) -> None:
+    """Its answer is there, but was not looked at yet."""
+    desk.chat.outcomes = [None]
+    desk.type("mine")
+    desk.chat.delivered = 1
+    desk.chat.receipts[0].outcome = 12
+    desk.talk.happened(said("theirs", seq=13))
+    assert order(desk, "mine", "theirs") == ["mine", "theirs"]
+    desk.chat.receipts[0].answer(12)
+    desk.happens(said("last", seq=14)).sees("last")
+    assert desk.screen.count("mine") == 1
+
+
+def test_who_leaves_is_shown_what_was_accepted_all_the_same(desk: Desk) -> None:
+    desk.chat.delivered = 1
+    desk.type("mine")
+    desk.until(lambda: not desk.talk.answers.unanswered())
+    desk.talk.quit()
+    desk.sees("mine")
+
+
 @pytest.mark.parametrize(
     ("line", "call"),
     [

@@ -122,7 +122,15 @@ class Answers:
                 waiting.told = True
                 waiting.context.run(self._listener.late, waiting.receipt)
 
+    def settle(self, before: int) -> None:
+        """Take the answers that are there by now and have their place in front of this sequence."""
+        for waiting in list(self._open.values()):
+            if 0 < waiting.receipt.seq < before:
+                self._answered(waiting, waiting.receipt.seq)
+
     def _answered(self, waiting: Waiting, outcome: int | ClientError) -> None:
+        if id(waiting) not in self._open:  # settled already
+            return
         if isinstance(outcome, int):
             del self._open[id(waiting)]
             waiting.context.run(self._listener.accepted, outcome)

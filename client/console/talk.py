@@ -43,6 +43,7 @@ from .answers import Answers
 from .attention import Attention
 from .chosen import Chosen
 from .flow import Flow
+from .mine import Mine
 from .shown import (
     Absence,
     Accepted,
@@ -103,6 +104,7 @@ class Talk:
         self.ever_connected = False
         self.people: dict[str, str] = {}  # folded nick → nick: who can be completed
         self.answers = Answers(post, self)
+        self._mine = Mine(lambda: chat.delivered, partial(self.message, sent_here=True))
         self.sent: deque[Receipt] = deque(maxlen=SENT)  # of mine: direct messages and announcements, the newest last
         self.last_said = 0  # the sequence of the last message of mine; 0: there is none
         self.place: tuple[int, int] | None = None  # how many /history shows, and before which number; None: the latest
@@ -257,7 +259,7 @@ class Talk:
 
     def own(self, target: str, body: str, seq: int, kind: Kind = "text") -> None:
         """Show what this console sent and the broker accepted."""
-        self.message(Message(seq, self.now(), self.chat.nick, target, kind, body, own=True), sent_here=True)
+        self._mine.accepted(Message(seq, self.now(), self.chat.nick, target, kind, body, own=True))
 
     def is_me(self, nick: str) -> bool:
         """Whether this is my own nick, in any spelling."""
@@ -269,9 +271,12 @@ class Talk:
         """Show one item of the client's stream."""
         match item:
             case Message():
+                self.answers.settle(item.seq)
+                self._mine.show(before=item.seq)
                 self.message(item)
                 if item.own and item.target.startswith("@") and self.is_me(item.target[1:]):
                     self.aside(_(JOKES[item.seq % len(JOKES)]))
+                self._mine.shown()
             case Presence():
                 self._presence(item)
             case RoomChange(nick=nick) if not self.is_me(nick):  # my own steps are told as what I did
@@ -383,5 +388,6 @@ class Talk:
     def quit(self) -> None:
         """Leave the console; what is unanswered gets its chance while the client closes."""
         if not self.over:
+            self._mine.show()
             self.over = True
             self._leave()
