@@ -37,6 +37,7 @@ _TOGETHER = (  # scripts that one language is written with (UTS #39, 'highly res
     frozenset({"HAN", "HANGUL"}),
 )
 _DISTINCT = frozenset("ÆæŒœı")  # like ASCII letters by the table, but Danes, French and Turks tell them apart
+_WORD = re.compile(r"[^\W\d_]+")
 _ASCII_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _LOWER = {ord(char): char.lower() for char in ascii_uppercase} | {ord("M"): "rn"}  # which m looks like
 _PICTURES = dict.fromkeys(range(0xFE00, 0xFE10))  # variation selectors: choose between two pictures of one sign
@@ -217,7 +218,8 @@ RULES: tuple[Callable[[str, Kind], None], ...] = (
 def check_topic(topic: str) -> str:
     """Return a topic in NFC, with plain spaces and without variation selectors; raises InvalidName.
 
-    What PRECIS excludes from free text beyond that is looked at only where the extra is installed.
+    What PRECIS excludes from free text beyond that, and whether each word keeps to one script, is looked at only where
+    the extra is installed.
     """
     plain = "".join(" " if unicodedata.category(char) == "Zs" else char for char in topic)
     plain = unicodedata.normalize("NFC", plain.translate(_PICTURES))
@@ -229,7 +231,18 @@ def check_topic(topic: str) -> str:
             wrong = error.object[error.start]
     if wrong:
         raise InvalidName(f"A topic is one line of visible text; {_called(wrong)} may not stand in it.")
+    if _free_text():
+        for word in _WORD.findall(plain):
+            _word_of_one_script(word)
     return plain
+
+
+def _word_of_one_script(word: str) -> None:
+    """A word that mixes scripts which look alike would read as another; Latin stands beside those of East Asia."""
+    scripts = {tables().script(char) for char in word} - {"COMMON", "INHERITED", "UNKNOWN"}
+    if len(scripts) > 1 and not any(scripts - {"LATIN"} <= together for together in _TOGETHER):
+        names = " and ".join(sorted(script.replace("_", " ").title() for script in scripts))
+        raise InvalidName(f"Each word of a topic keeps to one script; one of this mixes {names}.")
 
 
 @cache

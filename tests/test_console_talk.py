@@ -250,6 +250,12 @@ def test_a_slip_never_takes_the_broker_down(desk: Desk, line: str) -> None:
     assert not desk.chat.calls
 
 
+@pytest.mark.parametrize("line", ["/invite 2 for", "/invite as", "/invite for as member", "/invite 2 for ever"])
+def test_an_invite_half_described_is_not_made_without_an_end(desk: Desk, line: str) -> None:
+    desk.type(line).sees("It goes like this: /invite")
+    assert not desk.chat.calls
+
+
 @pytest.mark.parametrize("count", ["0", "501", "x", "-1", "2.5", "9" * 5000])
 def test_history_of_a_wrong_length_is_told(desk: Desk, count: str) -> None:
     desk.type(f"/history {count}").sees("1 to 500")

@@ -439,6 +439,20 @@ def test_precis_says_what_else_is_no_text():
         check_topic("\u1113")
 
 
+@pytest.mark.parametrize("topic", ["\u0430bc", "p\u0430ypal", "деплой v2: \u0440ages", "α\u0430"])
+def test_a_word_of_a_topic_keeps_to_one_script(topic):
+    """Cyrillic among Latin, in a word that anyone would take for another."""
+    with pytest.raises(InvalidName, match="one script"):
+        check_topic(topic)
+
+
+@pytest.mark.parametrize(
+    "topic", ["Деплой на prod в 5", "Tシャツと漢字", "한국어 K팝", "naïve-тест, β-test", "e\u0301te\u0301 été"]
+)
+def test_words_of_several_scripts_may_stand_in_one_topic(topic):
+    assert check_topic(topic)
+
+
 @pytest.mark.usefixtures("bare")
 def test_nobody_else_does():
     """Negative control."""

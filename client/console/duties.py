@@ -161,15 +161,16 @@ def invite(talk: Talk, arguments: list[str]) -> None:
     """Make an invite that lets people in whom the broker does not know."""
     words = arguments[0].split() if arguments else []
     role, uses, seconds = "member", 1, None
-    for word in words:
+    for word, behind in zip(words, [*words, ""][1:], strict=True):
         span = read_span(word)
+        joins = {"for": read_span(behind) is not None, "as": fold(behind) in ROLES, "×": True, "x": True}
         if fold(word) in ROLES:
             role = fold(word)
         elif word.isascii() and word.isdigit() and len(word) < 7 and int(word):
             uses = int(word)
         elif span is not None:
             seconds = span
-        elif fold(word) not in ("for", "as", "×", "x"):
+        elif not joins.get(fold(word), False):
             talk.show(Refusal(_("It goes like this: /invite [HOW MANY] [for 24h] [as member]")))
             return
     wish: Role = next(known for known in get_args(Role) if known == role)
