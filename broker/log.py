@@ -134,7 +134,7 @@ class Log:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not make:
             raise sqlite3.DatabaseError("it holds nothing")
-        if version == 0:  # the room of what is cut off can be given back
+        if version == 0:  # incremental: so that the room of what is cut off can be given back
             self._db.executescript(f"PRAGMA page_size={PAGE_BYTES};PRAGMA auto_vacuum=INCREMENTAL")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")  # the fsync before every acknowledgement: promise P1

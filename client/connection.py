@@ -80,9 +80,7 @@ class Connection:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         self._armed = False  # a wake is under way; closed is armed for ever
-        self._unanswered = (
-            False  # the last handshake failed without a reason, and no datagram said which broker this is
-        )
+        self._unanswered = False  # a handshake failed without a reason, and no datagram said which broker this is
         self._hurry = False  # do not sit out the pause before the next attempt
         self._thread = threading.Thread(target=self._run, name="confab", daemon=True)
         self._thread.start()  # last: the thread sees a whole object

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,16 +90,13 @@ def test_two_who_talk_at_once_read_one_order(program: Callable[[str], Program]) 
     for each in (ann, ben):
         each.until("welcome", to="#general")
     for number in range(60):
-        ann.say(f"line {number} of ann")
-        ben.say(f"line {number} of ben")
-        time.sleep(0.01)
-    read = []
-    for each in (ann, ben):
-        for name in ("ann", "ben"):
-            last = f"line 59 of {name}"
-            if not any(told.get("body") == last for told in each.told):
-                each.until("message", body=last)
-        read.append([(told["seq"], told["body"]) for told in each.told if told["type"] == "message"])
+        lines = [f"line {number} of ann", f"line {number} of ben"]
+        ann.say(lines[0])
+        ben.say(lines[1])
+        for each in (ann, ben):
+            while not {told.get("body") for told in each.told}.issuperset(lines):
+                each.until("message")
+    read = [[(told["seq"], told["body"]) for told in each.told if told["type"] == "message"] for each in (ann, ben)]
     for each in (ann, ben):
         each.say("/quit")
         assert each.ends() == (0, "")
