@@ -113,7 +113,7 @@ class Out:
             until = None if deed.until is None else local_time(deed.until)
             why = f"({deed.reason})" if deed.reason else ""
             ends = _("until {until:%Y-%m-%d %H:%M}").format(until=until) if until else ""
-            words = " ".join(filter(None, (deed.by, deed.what, told(deed.whom), told(deed.detail), ends, why)))
+            words = " ".join(filter(None, (deed.by, _(deed.what), told(deed.whom), told(deed.detail), ends, why)))
             self.line(f"{at:%Y-%m-%d %H:%M:%S} {harmless(words)}")
 
     def messages(self, items: Iterable[Message], me: str) -> None:
