@@ -211,7 +211,10 @@ def _repair(home: Home) -> int:
     print(repaired.problem)
     for first, last in repaired.lost:
         print(f"What was said as number {first} to {last} is lost.")
-    print(f"The log ends at sequence {repaired.head} now.")
+    if repaired.forked:
+        print(f"The log ends at sequence {repaired.head} now; what came behind that is lost, and clients say so.")
+    else:
+        print(f"The log ends at sequence {repaired.head}, as it did. Who had not read what is lost is told of a gap.")
     print(f"The damaged files are kept as {', '.join(map(str, repaired.kept))}.")
     return 0
 

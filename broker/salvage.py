@@ -2,7 +2,8 @@
 
 A segment is proved by its digest and that of the one before it, as they stand there. What is lost in between leaves
 `Lost` entries in its place, so that every sequence stays what it was; that takes a snapshot of the state from behind
-it. Without one the log ends in front of the damage, since nobody knows then what the entries behind it meant.
+it. Without one the log ends in front of the damage, since nobody knows then what the entries behind it meant. Where the
+end is lost, or may be, a new timeline begins.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ _decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[
 
 @dataclass(slots=True)
 class Repaired:
-    """What became of a log: what was wrong, where it ends, which sequences are lost, where the damaged files are."""
+    """What became of a log."""
 
-    problem: str
-    head: int = 0
+    problem: str  # what was wrong, a sentence
+    head: int = 0  # where it ends now
     lost: list[tuple[int, int]] = field(default_factory=list)  # first and last of each stretch
-    kept: list[Path] = field(default_factory=list)
+    forked: bool = False  # the end is lost, or may be: sequences behind the head are given again
+    kept: list[Path] = field(default_factory=list)  # where the damaged files are
 
 
 def repair(home: Home) -> Repaired:
@@ -52,7 +54,7 @@ def repair(home: Home) -> Repaired:
     draft = path.with_suffix(".part")
     try:
         damage = wal.examine(path)
-        repaired = Repaired(upkeep.check(path, damage).problem)
+        repaired = Repaired(upkeep.check(path, damage).problem, forked=bool(damage))
         if not repaired.problem:
             raise LogError("The log is whole; there is nothing to repair.")
         _remove(draft)  # of a run that was killed
@@ -140,13 +142,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repa
             lose(first - 1, at)
         new = _insert(target, new, first, count, at, blob)
         head = end
+    repaired.forked |= not known <= head == end == _end(source)
     if known > head:
         lose(known, 0)
     if end > head:
         repaired.lost.append((head + 1, end))
     if not head:
         raise LogError("Nothing of the log can be read. Restore a backup into an empty --data.")
-    _copy_timelines(source, target)
+    _copy_timelines(source, target, repaired)
     repaired.head = newest(target)[0]
     target.execute("COMMIT")
 
@@ -160,13 +163,24 @@ def _cut(source: sqlite3.Connection) -> tuple[int, bytes]:
     return (0, bytes(32)) if oldest is None or oldest[0] == 1 else (oldest[0] + oldest[1] - 1, oldest[4])
 
 
-def _copy_timelines(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+def _end(source: sqlite3.Connection) -> int:
+    """The sequence with which the last row ends; -1: SQLite cannot say, so there may be more."""
+    try:
+        return newest(source)[0]
+    except (sqlite3.Error, TypeError, ValueError):
+        return -1
+
+
+def _copy_timelines(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repaired) -> None:
     """Where they cannot be read the new one is the only one."""
-    with contextlib.suppress(sqlite3.Error):
+    try:
         timelines = source.execute("SELECT id, upto FROM timeline").fetchall()
         target.execute("DELETE FROM timeline")
         target.executemany("INSERT INTO timeline VALUES (?, ?)", timelines)
-    fork(target)
+    except sqlite3.Error:
+        repaired.forked = True
+    if repaired.forked:
+        fork(target)
 
 
 def _insert(target: sqlite3.Connection, before: bytes, first: int, count: int, at: int, blob: bytes) -> bytes:

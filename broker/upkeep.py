@@ -252,27 +252,32 @@ def _place(folder: Folder, source: Path) -> None:
 
 
 def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
-    """Yield every message of the log as one JSON object a line. Raises LogError, also when some are cut meanwhile.
+    """Yield every message of the log as one JSON object a line, each proved by its segment's digest.
 
     Of those that were deleted only that they are. For a terminal in ASCII alone, since JSON leaves some control
-    characters be.
+    characters be. Raises LogError in front of damage, and of what the broker cuts off meanwhile.
     """
+    last = 0
     try:
         with _reading(path) as db:
-            last, deleted = 0, _deleted(db)
-            for first, count, at, blob, _ in _segments(db, newest(db)[0]):
-                if last and first > last + 1 and _cut(db) > last:
+            deleted = _deleted(db)
+            last, before = db.execute("SELECT seq, digest FROM cut").fetchone()
+            for first, count, at, blob, digest in _segments(db, newest(db)[0]):
+                if first > last + 1 and _cut(db) > last:
                     lacking = f"what came behind {last} up to {first - 1}, which is missing here"
                     raise LogError(f"Meanwhile the broker cut off {lacking}. Export again for what is kept.")
-                last = first + count - 1
+                if first != last + 1 or chain(before, first, at, blob) != digest:
+                    whole = f"all in front of that is here. {WAY_ON}" if last else WAY_ON
+                    raise LogError(f"The log {path} is damaged behind sequence {last}; {whole}")
+                last, before = first + count - 1, digest
                 for seq, entry in enumerate(_decode.decode(blob), first):
                     if isinstance(entry, (Posted, Announced)):
                         fields = _fields(seq, at, entry)
                         if seq in deleted:
                             fields = {"seq": seq, "at": at, "deleted": True}
                         yield json.dumps(fields, ensure_ascii=for_terminal)
-    except (sqlite3.Error, msgspec.DecodeError) as error:
-        raise LogError(f"The log {path} cannot be read to its end: {error}.") from error
+    except (sqlite3.Error, msgspec.DecodeError, TypeError, ValueError) as error:
+        raise LogError(f"Behind sequence {last} the log {path} cannot be read: {error}. {WAY_ON}") from error
 
 
 def _deleted(db: sqlite3.Connection) -> set[int]:

@@ -111,9 +111,11 @@ def test_verify_tells_the_way_on_and_a_backup_of_damage_fails_and_says_so(home, 
 def test_repair_keeps_every_sequence_and_says_which_are_lost(home, tmp_path, capsys):
     """The state is known from behind the damage, so that only what is damaged is lost."""
     lost = alter(home, 10, 11, 20)
-    damaged = log_of(home).read_bytes()
+    damaged, timeline, end = log_of(home).read_bytes(), *place_of(home)
     assert main(["repair", "--data", str(home.path)]) == 0
     out = capsys.readouterr().out
+    assert place_of(home) == (timeline, end), "no sequence is given again, so no client has to be told of another way"
+    assert f"The log ends at sequence {end}, as it did." in out
     assert f"number {lost[0]} to {lost[1]} is lost" in out
     assert f"number {lost[2]} to {lost[2]} is lost" in out
     [kept] = home.broker.glob("log.db.damaged-*")
@@ -133,13 +135,33 @@ def test_repair_keeps_every_sequence_and_says_which_are_lost(home, tmp_path, cap
     assert "The log is whole; there is nothing to repair." in capsys.readouterr().err
 
 
+def place_of(home: Home) -> tuple[bytes, int]:
+    log = Log(log_of(home))
+    log.close()
+    return log.timeline, log.head
+
+
+@pytest.mark.parametrize(
+    "sql", ["UPDATE segment SET at = at + 1 WHERE first = ?", "DELETE FROM segment WHERE first = ?"]
+)
+def test_where_the_end_is_damaged_the_log_goes_another_way_from_there(home, sql):
+    """Also where a snapshot is of the very end: nobody knows what else stood there."""
+    timeline, end = place_of(home)
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute(sql, (end,))
+    assert salvage.repair(home).forked
+    assert place_of(home)[0] != timeline
+
+
 def test_the_log_ends_in_front_of_damage_that_is_in_no_snapshot(home):
     with closing(sqlite3.connect(log_of(home))) as db:
         db.execute("DELETE FROM snapshot")
         db.commit()
     [seq] = alter(home, 10)
+    timeline, _ = place_of(home)
     repaired = salvage.repair(home)
     assert repaired.head == seq - 1
+    assert place_of(home)[0] != timeline
     assert [first for first, _ in repaired.lost] == [seq]
     assert not upkeep.verify(log_of(home)).problem
     log = Log(log_of(home))
@@ -175,6 +197,19 @@ def test_of_a_file_with_a_page_gone_all_is_kept_that_stands_on_others(tmp_path, 
     Wire(log).connect("alice").say(Post(100, "*", "on and on"))
     assert log.head == repaired.head + 1
     log.close()
+
+
+def test_export_ends_in_front_of_what_is_not_as_it_was_said(home, capsys):
+    [first] = alter(home, 20)
+    assert main(["export", "--data", str(home.path)]) == 1
+    told = capsys.readouterr()
+    said = [json.loads(line)["body"] for line in told.out.splitlines()]
+    assert said == [f"text {number}" for number in range(1, 20)]
+    assert f"damaged behind sequence {first - 1}; all in front of that is here. `confab-broker repair`" in told.err
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute("DELETE FROM segment WHERE first = ?", (first - 4,))
+    assert main(["export", "--data", str(home.path)]) == 1
+    assert f"damaged behind sequence {first - 5};" in capsys.readouterr().err
 
 
 def test_repair_makes_no_log_where_there_is_none_and_none_of_nothing(home, tmp_path, capsys):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,17 +22,22 @@ from zmq.utils import z85
 from benchmarks.machine import scratch
 from benchmarks.processes import PAGE_BYTES, free_port
 from broker import operator, upkeep
+from broker.entries import Announced, AnyEntry, Posted
+from broker.log import LogError, read_only
 from messages import EVERYONE, Local, Rule, find_home, parse_key
 
 TREE = Path(__file__).parent.parent
 START_SECONDS = 20.0  # a start takes a tenth of a second; a busy machine, or strace, a few times that
 
 
+_decode: msgspec.msgpack.Decoder[list[AnyEntry]] = msgspec.msgpack.Decoder(list[AnyEntry])
+
+
 class TortureError(Exception):
     """The test itself could not be carried out."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def folder() -> Iterator[Path]:
     """A folder for one campaign, on a real disk, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="confab-torture-", dir=scratch(), ignore_cleanup_errors=True) as name:
@@ -140,8 +145,17 @@ class Broker:
 
 
 def stored(log: Path) -> list[tuple[int, str]]:
-    """All messages that a log holds, as (sequence, body)."""
-    return [(line["seq"], line["body"]) for line in map(json.loads, upkeep.export(log))]
+    """All messages that a log holds, as (sequence, body), proved or not: who damages one sees what became of it.
+
+    Raises LogError for one that cannot be read.
+    """
+    try:
+        with contextlib.closing(read_only(log)) as db:
+            segments = db.execute("SELECT first, entries FROM segment ORDER BY first").fetchall()
+        entries = ((seq, entry) for first, blob in segments for seq, entry in enumerate(_decode.decode(blob), first))
+        return [(seq, entry.body) for seq, entry in entries if isinstance(entry, Posted | Announced)]
+    except (sqlite3.Error, msgspec.DecodeError, TypeError, ValueError) as error:
+        raise LogError(f"{log} cannot be read: {error}") from error
 
 
 def broken(log: Path) -> str:

@@ -197,6 +197,8 @@ def repair(path: Path, intact: Seen, counts: Counter[str]) -> str:
         return f"repaired, but {problem}"
     if false := [seq for seq, body in kept.items() if there.get(seq) != body]:
         return f"repaired with a false {false[0]}"
+    if not repaired.forked and repaired.head < max(there):
+        return "repaired as if its end were there"
     silent = [seq for seq in there.keys() - kept.keys() if seq not in lost and seq <= repaired.head]
     return f"repaired without {silent[0]}, and without a word" if silent else ""
 
