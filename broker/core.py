@@ -17,7 +17,6 @@ from messages import (
     AnyCommand,
     AnyEvent,
     Closed,
-    Closing,
     Code,
     Dismissed,
     Hello,
@@ -26,7 +25,7 @@ from messages import (
     Storing,
 )
 
-from . import applying, effects, feeding, leaving, limits, requests
+from . import applying, countdown, effects, feeding, leaving, limits, requests
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry, Installed, Joined, Named, Span
@@ -75,7 +74,7 @@ class Core:
             self.note("log", text=log.damage)
         self.cut: list[Peer] = []  # connections that the server is to close
         self.down: Closed | None = None  # set: the server says this and ends
-        self.closing: tuple[float, Closing] | None = None  # monotonic time, and what was announced
+        self.closing: countdown.Countdown | None = None  # to the broker's end
         self.storing = True  # False while the log cannot be written
         self.stand_at = now + leaving.STAND_SECONDS  # when to write down how far people have come, monotonic
         self.stood = Span()  # where that was done last
@@ -230,9 +229,7 @@ class Core:
                 self.schedule(what, now + LATE_SECONDS)
             else:
                 effects.expire(self, what, now)
-        if self.closing and self.closing[0] <= now:
-            self.down = Closed(self.closing[1].by, self.closing[1].reason)
-            self.closing = None
+        countdown.tick(self, now)
         self._release()
         if now >= self.stand_at:
             leaving.stand(self, now)
@@ -254,7 +251,7 @@ class Core:
         if (waiting := self.backlog.deadline(now)) is not None:
             times.append(waiting)
         if self.closing:
-            times.append(self.closing[0])
+            times.append(self.closing.next_at)
         if not self.storing:
             times.append(self._probe_at)
         times.extend(session.retry_at for session in self._behind)

@@ -27,6 +27,7 @@ from .entries import (
     Removed,
     Revoked,
     Ruled,
+    Stayed,
     Transferred,
     Unbanned,
     Unbarred,
@@ -51,7 +52,7 @@ def apply(state: State, seq: int, deed: AnyDeed) -> bool:
             return took
         case Admitted():
             state.rank_up(state.account(seq, deed.key), deed.role, seq)
-        case Kicked() | Downed():
+        case Kicked() | Downed() | Stayed():
             return True
         case Banned():
             accounts[deed.account].ban = states.Penalty(deed.by, deed.reason, deed.until)

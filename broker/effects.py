@@ -21,6 +21,8 @@ from messages import (
     Presence,
     Rename,
     RoomChange,
+    Share,
+    Sharing,
     Transfer,
     check_room,
 )
@@ -67,6 +69,11 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
             _entered_already(core, peer, command)
         case Transfer() if not took:
             core.refuse(peer, command.number, Code.NOT_ALLOWED, "There is nothing to transfer to that key.")
+        case Share():
+            if took:
+                account = core.state.by_key[peer.key].id
+                core.tell(core.audience.sessions(account), Sharing(command.on), peer.session)
+            core.answer(peer, Accepted(command.number, seq))
         case Invite():
             rulings.invited(core, peer, command, seq)
         case _:

@@ -109,6 +109,13 @@ class Registered(Entry, tag="registered"):
     kept: bool
 
 
+class Shared(Entry, tag="shared"):
+    """An account lets the senders of messages know that it has read them, or does so no more."""
+
+    account: int
+    on: bool
+
+
 class Installed(Entry, tag="installed"):
     """An account speaks through a new device."""
 
@@ -256,6 +263,12 @@ class Downed(Deed, tag="downed"):
     reason: str
 
 
+class Stayed(Deed, tag="stayed"):
+    """The broker is not taken down after all."""
+
+    reason: str
+
+
 class Invited(Deed, tag="invited"):
     """A token lets so many new keys in. Its id is this entry's sequence."""
 
@@ -295,8 +308,11 @@ AnyDeed: TypeAlias = (
     | Ruled
     | Opened
     | Downed
+    | Stayed
     | Invited
     | Uninvited
     | Redeemed
 )
-AnyEntry: TypeAlias = Said | Named | Released | Reached | Registered | Installed | Joined | Left | Lost | AnyDeed
+AnyEntry: TypeAlias = (
+    Said | Named | Released | Reached | Registered | Shared | Installed | Joined | Left | Lost | AnyDeed
+)

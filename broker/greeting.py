@@ -257,8 +257,7 @@ def attach(core: Core, peer: Peer, command: Hello, now: float, *, resumed: bool)
     if not session.live:
         core.follow(session)
     if core.closing:
-        at, closing = core.closing
-        core.answer(peer, replace(closing, seconds=max(0.0, at - now)))
+        core.answer(peer, core.closing.left(now))
     if not core.storing:
         core.answer(peer, Storing(False, "The broker cannot write its log at present; nothing is accepted."))
     _announce(core, here, session, command)
@@ -315,4 +314,5 @@ def _welcome(
         broker=core.name,
         registered=account is not None and account.registered,
         timeline=core.log.timeline,
+        sharing=account is None or account.sharing,
     )

@@ -1,4 +1,4 @@
-"""What those with a role do to others: kick, ban, mute, delete, grant, transfer, revoke, take the broker down.
+"""What those with a role do to others: kick, ban, mute, delete, grant, transfer, revoke.
 
 Each is checked here and proposed as an entry, which is the audit trail. One may act on those further down than oneself.
 The operator is whoever proved the broker's own key, that is, who can read its data folder; it stands above all.
@@ -6,12 +6,10 @@ The operator is whoever proved the broker's own key, that is, who can read its d
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, TypeAlias
 
 from messages import (
     Ban,
-    Closing,
     Code,
     Delete,
     Done,
@@ -21,6 +19,7 @@ from messages import (
     Kick,
     Mute,
     Revoke,
+    Stay,
     Transfer,
     Unban,
     Unmute,
@@ -29,7 +28,7 @@ from messages import (
     rank,
 )
 
-from . import leaving
+from . import countdown, leaving
 from .access import is_wide, read_network, room_for_bar
 from .checks import Actor, actor, may_know, muted, short_enough
 from .entries import (
@@ -40,7 +39,6 @@ from .entries import (
     AnyEntry,
     Banned,
     Barred,
-    Downed,
     Granted,
     Kicked,
     Muted,
@@ -61,10 +59,10 @@ if TYPE_CHECKING:
     from .sessions import Peer
     from .state import Account
 
-Moderating: TypeAlias = Kick | Ban | Unban | Mute | Unmute | Delete | Grant | Transfer | Revoke | Down
+Moderating: TypeAlias = Kick | Ban | Unban | Mute | Unmute | Delete | Grant | Transfer | Revoke | Down | Stay
 
 LEAST = {Kick: "moderator", Ban: "moderator", Unban: "moderator", Mute: "moderator", Unmute: "moderator"}
-LEAST |= {Grant: "admin", Down: "admin"}  # what is not here one may do with what is one's own
+LEAST |= {Grant: "admin", Down: "admin", Stay: "admin"}  # what is not here one may do with what is one's own
 HELD = (Kick, Ban, Mute, Transfer, Revoke)  # mean who holds a nick now, before those who had it
 
 
@@ -78,7 +76,9 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
         return
     match command:
         case Down():
-            _down(core, peer, command, now)
+            countdown.begin(core, peer, command, now)
+        case Stay():
+            countdown.call_off(core, peer, command)
         case Delete():
             _delete(core, peer, who, command)
         case Ban() | Unban() if (network := _network(core, peer, command)) is not None:
@@ -234,7 +234,7 @@ def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Ac
     return Transferred(who.name, who.id, account.id, key, who.rank >= rank("admin"))
 
 
-# --- messages, and the whole broker ----------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------------
 
 
 def _delete(core: Core, peer: Peer, who: Actor, command: Delete) -> None:
@@ -271,16 +271,6 @@ def _deletable(core: Core, who: Actor, entry: AnyEntry | None) -> bool:
     room = core.state.rooms.get(entry.to)
     open_here = entry.to == EVERYONE_ID or (room is not None and may_know(core, who, room))
     return open_here and core.state.accounts[entry.account].rank < who.rank
-
-
-def _down(core: Core, peer: Peer, command: Down, now: float) -> None:
-    seconds = command.seconds if math.isfinite(command.seconds) else 0.0
-    closing = Closing(core.name_of(peer), seconds, command.reason)
-    core.closing = (now + seconds, closing)
-    core.propose(Downed(closing.by, actor(core, peer).id, seconds, command.reason))  # for the trail alone
-    core.tell(core.audience.everyone(), closing)
-    core.note("closing", by=closing.by, seconds=seconds, reason=command.reason)
-    core.answer(peer, Done(command.number))
 
 
 # --- what follows ----------------------------------------------------------------------------------------------------

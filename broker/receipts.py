@@ -63,7 +63,7 @@ class Receipts:
                 reaches = self._reaches(account)
                 if any(reach.delivered.covers(watch.seq) for reach in reaches):
                     known.delivered.append(self._named(account))
-                if any(reach.read.covers(watch.seq) for reach in reaches):
+                if account.sharing and any(reach.read.covers(watch.seq) for reach in reaches):
                     known.read.append(self._named(account))
         if not self._settled(watch, known):
             self._open(session, watch)
@@ -106,7 +106,9 @@ class Receipts:
         self._covers(session, session.reach)
 
     def mark(self, session: Session, taken: int, read: int) -> None:
-        """A client took everything up to `taken`, and showed everything up to `read`."""
+        """A client took everything up to `taken`, and showed everything up to `read`, which is its person's to tell."""
+        if not session.here.account.sharing:
+            taken, read = max(taken, read), 0
         before = session.reach
         session.shown = max(session.shown, read)
         session.taken = max(session.taken, taken, read)

@@ -52,6 +52,8 @@ from messages import (
     Rule,
     Rules,
     Search,
+    Share,
+    Stay,
     Track,
     Transfer,
     Typing,
@@ -66,7 +68,7 @@ from messages import (
 
 from . import feeding, greeting, leaving, moderation, questions, rulings, typing
 from .checks import actor, find_target, may_enter, may_say, muted, number_of, short_enough, unrestricted
-from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered
+from .entries import Announced, AnyEntry, Joined, Left, Named, Posted, Registered, Shared
 from .limits import ROOMS, ROOMS_OWNED, ROOMS_PER_ACCOUNT
 from .log import LogError
 from .naming import allowed_nick, allowed_room
@@ -79,7 +81,7 @@ if TYPE_CHECKING:
 
 MAX_ROUTES = 10_000  # spellings of targets that are remembered
 OPERATORS = (Kick, Ban, Unban, Mute, Unmute, Delete, Grant, Transfer, Revoke, Rule, Rules, Invite, Invites, Uninvite)
-OPERATORS += (Audit, Down)  # type: ignore[assignment]
+OPERATORS += (Audit, Down, Stay)  # type: ignore[assignment]
 
 
 def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) -> None:
@@ -109,7 +111,9 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case _ if session is None and not (peer.operator and isinstance(command, OPERATORS)):
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
-        case Kick() | Ban() | Unban() | Mute() | Unmute() | Delete() | Grant() | Transfer() | Revoke() | Down():
+        case Kick() | Ban() | Unban() | Mute() | Unmute() | Delete() | Grant() | Transfer() | Revoke():
+            moderation.handle(core, peer, command, now)
+        case Down() | Stay():
             moderation.handle(core, peer, command, now)
         case Rule() | Rules() | Admit() | Invite() | Invites() | Uninvite():
             rulings.handle(core, peer, command)
@@ -135,6 +139,8 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
             core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         case Register() | Unregister():
             core.ask(peer, command, Registered(session.here.account.id, isinstance(command, Register)))
+        case Share():
+            core.ask(peer, command, Shared(session.here.account.id, command.on))
         case Rename():
             _rename(core, peer, session, command)
 

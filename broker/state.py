@@ -28,6 +28,7 @@ from .entries import (
     Reached,
     Registered,
     Released,
+    Shared,
 )
 from .lookalikes import Lookalikes
 from .policy import BROKER_RULES, ROOM_RULES
@@ -71,6 +72,7 @@ class Account(msgspec.Struct):
     registered: bool = False  # keeps nick, rooms and mail while away
     taken: int = 0  # registered: what was delivered, as was written last; a device without a cursor goes on there
     reach: Reach = Reach()  # what was delivered to and read by it, as was written last
+    sharing: bool = True  # senders may learn what it has read
     role: Role = "guest"
     admitted: bool = False  # came with a token, or was given a role: may come in whatever the access
     ban: Penalty | None = None
@@ -221,6 +223,10 @@ class State:
                 account.registered = entry.kept
                 if took:  # who asks again, as after a lost answer, may have missed something since
                     account.taken = seq
+                return took
+            case Shared():
+                account = self.accounts[entry.account]
+                took, account.sharing = account.sharing != entry.on, entry.on
                 return took
             case Installed():
                 return self._install(seq, entry)

@@ -14,6 +14,8 @@ from messages import (
     RoomChange,
     RoomInfo,
     Ruled,
+    Sharing,
+    Staying,
     Storing,
 )
 
@@ -89,6 +91,8 @@ __all__ = [
     "ServerClosed",
     "ServerClosing",
     "Slowed",
+    "Sharing",
+    "Staying",
     "Storing",
     "Unreachable",
     "WrongBroker",

@@ -31,6 +31,7 @@ from messages import (
     RoomList,
     Rooms,
     Roster,
+    Share,
     Unregister,
     Who,
     check_nick,
@@ -303,16 +304,17 @@ class Client(Moderation):
 
     @property
     def read_receipts(self) -> bool:
-        """Whether senders are told what was shown to this person: a choice kept on disk, for all of the profile.
-
-        Turned off, in any window, nothing more is told, not even of what was shown before and has not left yet; what
-        was told stays told. Turned on again, the next message that is shown stands for all before it.
-        """
+        """Whether senders may learn what was shown to this person; see share_reads."""
         return self._connection.tells_read
 
-    @read_receipts.setter
-    def read_receipts(self, tell: bool) -> None:
-        self._connection.tells_read = tell
+    def share_reads(self, on: bool) -> Receipt:
+        """Choose whether senders may learn what was shown to this person, on any device of the account.
+
+        Turned off, nothing more is told from this moment on, not even of what was shown before and has not left yet,
+        whether the broker is there or not; what was told stays told. Turned on again, the next message that is shown
+        stands for all before it.
+        """
+        return self._submit(Share(1, on))
 
     def retry_as(self, nick: str) -> None:
         """After the broker refused our nick: ask for another, with the same profile and key. Raises InvalidName."""

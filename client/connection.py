@@ -65,7 +65,7 @@ class Connection:
             quiet=quiet,
             kept=kept,
             token=broker.address.token,
-            tells_read=lambda: profile.tells_read,  # asked each time: any window of the profile may turn it off
+            person=profile,
         )
         self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
         if keeper and keeper.problem:
@@ -175,11 +175,7 @@ class Connection:
     @property
     def tells_read(self) -> bool:
         """Whether the broker may be told what was shown to the person."""
-        return self._profile.tells_read
-
-    @tells_read.setter
-    def tells_read(self, tell: bool) -> None:
-        self._profile.tells_read = tell
+        return self.session.me.tells_read
 
     @property
     def kept_elsewhere(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from messages import Deleted, Gap, Moderated, Presence, RoomChange, Ruled, Storing
+from messages import Deleted, Gap, Moderated, Presence, RoomChange, Ruled, Sharing, Staying, Storing
 
 Kind: TypeAlias = Literal["text", "announcement"]
 
@@ -181,6 +181,8 @@ ClientEvent: TypeAlias = (
     | Ruled
     | Moderated
     | Deleted
+    | Sharing
+    | Staying
     | Storing
 )
 """What `Client.events` yields: what happens around the messages."""

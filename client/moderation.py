@@ -31,6 +31,7 @@ from messages import (
     Rule,
     RuleList,
     Rules,
+    Stay,
     Transfer,
     Unban,
     Uninvite,
@@ -141,3 +142,7 @@ class Moderation(ABC):
     def down(self, seconds: float = 0.0, reason: str = "") -> Receipt:
         """Admin: take the broker down after `seconds`."""
         return self._submit(Down(1, seconds, plain(reason)))
+
+    def stay(self, reason: str = "") -> Receipt:
+        """Admin: call off a `down` whose seconds are not over."""
+        return self._submit(Stay(1, plain(reason)))

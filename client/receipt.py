@@ -31,6 +31,8 @@ from messages import (
     Rule,
     Rules,
     Search,
+    Share,
+    Stay,
     Track,
     Transfer,
     Unban,
@@ -71,9 +73,11 @@ Numbered: TypeAlias = (
     | Uninvite
     | Audit
     | Down
+    | Stay
     | Register
     | Unregister
     | Track
+    | Share
 )
 State: TypeAlias = Literal["queued", "accepted", "delivered", "read", "refused"]
 Awaited: TypeAlias = Literal["accepted", "delivered", "read"]

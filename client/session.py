@@ -13,7 +13,7 @@ new connection when `stale` says why the present one is useless. Times are monot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum, auto
 from math import inf
 
@@ -51,6 +51,9 @@ from messages import (
     Roster,
     Ruled,
     RuleList,
+    Share,
+    Sharing,
+    Staying,
     Storing,
     Typist,
     Welcome,
@@ -65,7 +68,7 @@ from .model import Connected
 from .outbox import Kept, Outbox
 from .pulse import Pulse, silence
 from .receipt import Desk, Numbered, Receipt
-from .standing import Standing
+from .standing import Person, Standing
 from .tracking import Tracking
 from .version import __version__
 
@@ -95,9 +98,9 @@ class Session:
         quiet: bool = True,
         kept: Kept | None = None,  # by an earlier process; None: nothing is to be kept
         token: str = "",  # of the invite we came with
-        tells_read: Callable[[], bool] = lambda: True,  # whether the person wants told now what was shown
+        person: Person,
     ) -> None:
-        self.me = Standing(nick)
+        self.me = Standing(nick, person)
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
         self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
@@ -115,7 +118,7 @@ class Session:
         self._token = token
         self._attempt = 1
         self._asked = ""  # the nick of the Hello on its way
-        self._deliveries = Deliveries(self.inbox, wanted=receive, kept=kept, tells_read=tells_read)
+        self._deliveries = Deliveries(self.inbox, wanted=receive, kept=kept, tells_read=lambda: self.me.tells_read)
         self._ready: list[AnyCommand] = []  # goes out next
         self.pulse = Pulse()
         self._pen = Pen()
@@ -135,6 +138,8 @@ class Session:
         self.outbox.add(receipt)
         if isinstance(command, Post):
             self._pen.sent(command.to)
+        elif isinstance(command, Share):
+            self.me.asks(command)
         return receipt
 
     def retry_as(self, nick: str) -> None:
@@ -145,8 +150,7 @@ class Session:
             if nick != self.me.nick:
                 self.submit(Rename(1, nick))
             return
-        self.me.nick = nick
-        self.refusal = None
+        self.me.nick, self.refusal = nick, None
         if self.state is State.REFUSED:
             self._hello()
 
@@ -271,13 +275,13 @@ class Session:
                     self._deliveries.pong(event)
                 case Typist():
                     self._others.told(event, self.me.nick, now)
-                case Presence() | RoomChange() | Moderated():
+                case Presence() | RoomChange() | Moderated() | Sharing():
                     self.me.heard(event)
                     self.inbox.put_event(event)
                 case Welcome():
                     self.pulse.answered(event, now)
                     self._welcomed(event)
-                case Storing() | Ruled() | Deleted():
+                case Storing() | Ruled() | Deleted() | Staying():
                     self.inbox.put_event(event)
                 case Closing():
                     self.inbox.put_event(model.ServerClosing(event.by, event.seconds, event.reason))
@@ -316,6 +320,8 @@ class Session:
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
         self._tracking.welcomed()
+        if event.sharing and not self.me.tells_read:
+            self.submit(Share(1, False))
 
     def _rejected(self, event: Rejected, now: float) -> None:
         event.text = told(event.text)
@@ -377,9 +383,7 @@ class Session:
 
     def _mark(self, now: float) -> float:
         """Say how far we have come, soon after something came whose sender may want to know."""
-        if not self._deliveries.unmarked:
-            return inf
-        due = self._marked + MARK_SECONDS
+        due = self._marked + MARK_SECONDS if self._deliveries.unmarked else inf
         if now < due:
             return due
         self._ready += self._deliveries.mark()
@@ -387,11 +391,7 @@ class Session:
         return inf
 
     def _may_end(self, now: float) -> bool:
-        return (
-            now >= self._closing
-            or self.state is State.REFUSED
-            or (not self.outbox and self.state is not State.GREETING)
-        )
+        return now >= self._closing or self.state is State.REFUSED or not (self.outbox or self.state is State.GREETING)
 
     def _end(self) -> None:
         if self.state is State.UP:

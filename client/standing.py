@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from messages import Join, Leave, Moderated, Presence, Register, Rename, RoomChange, Unregister, Welcome, fold
+from typing import Protocol
+
+from messages import (
+    Join,
+    Leave,
+    Moderated,
+    Presence,
+    Register,
+    Rename,
+    RoomChange,
+    Share,
+    Sharing,
+    Unregister,
+    Welcome,
+    fold,
+)
 
 from .receipt import Numbered
+
+
+class Person(Protocol):
+    """Whose client this is, in all its windows and runs."""
+
+    hushed: bool  # nobody is to learn what was shown to them, and the broker may not know that yet
 
 
 class Standing:
     """What the broker last told of us, or we of ourselves."""
 
-    def __init__(self, nick: str) -> None:
+    def __init__(self, nick: str, person: Person) -> None:
+        self._person = person
         self.nick = nick  # ours once welcomed, else the one we ask for
         self.rooms: list[str] = []
         self.role = "guest"
         self.registered = False
+        self.sharing = True  # senders may learn what we have read
+
+    @property
+    def tells_read(self) -> bool:
+        """Whether the broker may be told now what was shown: another device, or window, may be against it."""
+        return self.sharing and not self._person.hushed
+
+    def asks(self, command: Share) -> None:
+        """We choose whether that may be told, which holds here before the broker knows."""
+        self._person.hushed = not command.on
 
     def welcomed(self, event: Welcome) -> None:
         """Take over what the broker knows."""
         self.nick, self.rooms, self.role = event.nick, [*event.rooms], event.role
-        self.registered = event.registered
+        self.registered, self.sharing = event.registered, event.sharing
 
     def did(self, command: Numbered) -> None:
         """An accepted command of ours may have changed something about us."""
@@ -34,13 +66,17 @@ class Standing:
                 self.registered = True
             case Unregister():
                 self.registered = False
+            case Share(on=on):
+                self.sharing, self._person.hushed = on, False
 
-    def heard(self, event: Presence | RoomChange | Moderated) -> None:
+    def heard(self, event: Presence | RoomChange | Moderated | Sharing) -> None:
         """Another device of ours, or somebody with a role, may have changed something about us."""
         match event:
             case Moderated(what="granted", detail=role):
                 self.role = role
                 self.registered |= role not in ("guest", "announcer")
+            case Sharing(on=on):
+                self.sharing = on
             case Moderated(what="expelled", detail=room):
                 self._room(room, False)
             case Presence(what="renamed", nick=nick, text=other) if fold(nick) == fold(self.nick):

@@ -149,6 +149,13 @@ class Track(Command, tag="track"):
     seqs: Annotated[list[Sequence], msgspec.Meta(min_length=1, max_length=TRACK_SEQS)]
 
 
+class Share(Command, tag="share"):
+    """Choose whether the senders of messages may learn that I have read them."""
+
+    number: Number
+    on: bool
+
+
 class Typing(Command, tag="typing"):
     """Say that I am writing something for a person or a room, or that I am no more."""
 
@@ -313,6 +320,13 @@ class Down(Command, tag="down"):
     reason: str = ""
 
 
+class Stay(Command, tag="stay"):
+    """Do not take the broker down after all."""
+
+    number: Number
+    reason: str = ""
+
+
 AnyCommand: TypeAlias = (
     Hello
     | Post
@@ -329,6 +343,7 @@ AnyCommand: TypeAlias = (
     | Ping
     | Mark
     | Track
+    | Share
     | Typing
     | Bye
     | Register
@@ -350,4 +365,5 @@ AnyCommand: TypeAlias = (
     | Uninvite
     | Audit
     | Down
+    | Stay
 )

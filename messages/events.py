@@ -37,6 +37,7 @@ class Welcome(Event, tag="welcome"):
     broker: str  # name and version
     registered: bool = False  # the nick, the rooms and the mail are kept while away
     timeline: bytes = b""  # of the log; another one than before: sequences behind `after` mean other entries
+    sharing: bool = True  # senders may learn what this account has read
 
 
 class Accepted(Event, tag="accepted"):
@@ -274,6 +275,12 @@ class Deleted(Event, tag="deleted"):
     reason: str = ""  # may be empty
 
 
+class Sharing(Event, tag="sharing"):
+    """Another device of mine chose whether senders may learn what I have read."""
+
+    on: bool  # they may
+
+
 class Storing(Event, tag="storing"):
     """The broker cannot write its log any more and accepts nothing, or it can again."""
 
@@ -287,6 +294,13 @@ class Closing(Event, tag="closing"):
     by: str
     seconds: float
     reason: str
+
+
+class Staying(Event, tag="staying"):
+    """The broker does not go down after all."""
+
+    by: str  # the nick of the admin
+    reason: str  # may be empty
 
 
 class Closed(Event, tag="closed"):
@@ -326,8 +340,10 @@ AnyEvent: TypeAlias = (
     | Ruled
     | Moderated
     | Deleted
+    | Sharing
     | Storing
     | Closing
+    | Staying
     | Closed
     | Dismissed
 )

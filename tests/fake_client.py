@@ -155,6 +155,13 @@ class FakeClient(Moderation):
     def away(self, text: str = "") -> FakeReceipt:
         return self._command("away", text)
 
+    def share_reads(self, on: bool) -> Any:
+        self.read_receipts = on
+        return self._command("share_reads", on)
+
+    def stay(self, reason: str = "") -> Any:
+        return self._command("stay", reason)
+
     def kick(self, who: str, reason: str = "") -> Any:
         return self._command("kick", who, reason)
 

@@ -56,6 +56,8 @@ from messages import (
     Rename,
     RoomChange,
     Roster,
+    Share,
+    Sharing,
     Track,
     Who,
     decode_commands,
@@ -621,8 +623,7 @@ def test_what_has_no_readers_to_name_cannot_be_tracked(command: Post | Join) -> 
 
 
 def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
-    tells = True
-    wire = Wire(tells_read=lambda: tells)
+    wire = Wire()
     wire.up()
     wire.wait(1)
     wire.says(message(3), Announcement(5, 0, "bob", "*", "x", "", "low"), WireMessage(7, 0, "bob", "#general", "x"))
@@ -637,11 +638,12 @@ def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
     assert wire.sent() == []
     wire.says(message(8))
     [more] = [item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)]
-    tells = False
+    wire.submit(Share(1, False))
     wire.session.mark_read(more)
-    tells = True  # again: but not of what was shown meanwhile
+    wire.submit(Share(1, True))  # again: but not of what was shown meanwhile
     wire.wait(0.5)
-    assert wire.sent() == [Mark(8, 0)]
+    assert wire.sent() == [Mark(8, 0), Share(1, False), Share(2, True)]
+    wire.says(Accepted(1, 9), Accepted(2, 10))
     wire.cut()
     assert wire.up() == []
     wire.session.close(wire.now)
@@ -652,8 +654,7 @@ def test_what_was_shown_is_told_soon_unless_the_person_wants_that_not() -> None:
 @pytest.mark.parametrize("away", [False, True])
 def test_who_turns_it_off_before_it_has_left_is_not_betrayed(away: bool) -> None:
     """Shown while it was on, in the moment before the mark or while the broker was away; turned off, by any window."""
-    tells = True
-    wire = Wire(tells_read=lambda: tells)
+    wire = Wire()
     wire.up()
     wire.wait(1)
     wire.says(message(3))
@@ -664,9 +665,9 @@ def test_who_turns_it_off_before_it_has_left_is_not_betrayed(away: bool) -> None
         wire.cut()
     wire.session.mark_read(shown)
     wire.wait(0)
-    tells = False
+    wire.person.hushed = True
     if away:
-        assert wire.up(after=3) == []
+        assert wire.up(after=3) == [Share(1, False)], "the window may be gone that was told"
     wire.wait(1)
     assert [command for command in wire.sent() if isinstance(command, Mark)] == [Mark(3, 0)]
     wire.wait(PING_SECONDS)
@@ -674,6 +675,45 @@ def test_who_turns_it_off_before_it_has_left_is_not_betrayed(away: bool) -> None
     wire.session.close(wire.now)
     wire.wait(0)
     assert wire.sent() == [Mark(3, 0), Bye()]
+
+
+def marks_read(wire: Wire) -> bool:
+    """Whether a message that comes now is told to have been shown."""
+    wire.says(message(wire.session._deliveries.cursor + 1))
+    wire.session.mark_read(next(item for item in iter(wire.session.inbox.take, None) if isinstance(item, Message)))
+    wire.wait(1)
+    [mark] = [command for command in wire.sent() if isinstance(command, Mark)]
+    return mark.read > 0
+
+
+def test_nothing_is_told_from_the_moment_it_is_turned_off_until_a_device_turns_it_on() -> None:
+    wire = Wire()
+    wire.up()
+    assert marks_read(wire)
+    [off] = wire.submit(Share(1, False))
+    assert not marks_read(wire), "the broker does not know yet"
+    wire.says(Accepted(off.command.number, 5))
+    assert not wire.person.hushed, "it does now, and tells our other devices"
+    assert not marks_read(wire)
+    wire.says(Sharing(True))
+    assert marks_read(wire)
+    wire.says(Sharing(False))
+    assert not marks_read(wire)
+    wire.cut()
+    assert wire.up(sharing=True) == [], "turned on meanwhile"
+    assert marks_read(wire)
+
+
+def test_a_broker_that_was_away_or_does_not_know_the_wish_learns_of_nothing_either() -> None:
+    wire = Wire()
+    wire.submit(Share(1, False))
+    wire.start()  # it was killed before the broker was there
+    assert wire.up() == [Share(1, False)]
+    wire.says(WireRejected(1, Code.MALFORMED, "An old one."))
+    assert not marks_read(wire)
+    wire.submit(Share(1, True))
+    wire.sent()
+    assert marks_read(wire)
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

@@ -26,7 +26,21 @@ from client.console.face_rich import RichFace
 from client.console.program import obey_program
 from client.console.talk import Talk
 from client.model import ClientEvent, Page
-from messages import Deed, Deleted, Gap, InviteInfo, Moderated, Person, Presence, RoomChange, RoomInfo, Ruled, Storing
+from messages import (
+    Deed,
+    Deleted,
+    Gap,
+    InviteInfo,
+    Moderated,
+    Person,
+    Presence,
+    RoomChange,
+    RoomInfo,
+    Ruled,
+    Sharing,
+    Staying,
+    Storing,
+)
 from tests.fake_client import AT, FakeClient, connected, said
 
 from .processes import TREE
@@ -121,6 +135,8 @@ def events(text: str = "hi", name: str = "bob", room: str = "#ops") -> list[Any]
         Moderated("muted", name, text, text, 60.0),
         Deleted(7, name, text),
         Storing(False, text),
+        Staying(name, text),
+        Sharing(False),
     ]
 
 

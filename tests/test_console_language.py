@@ -141,7 +141,7 @@ def test_the_words_of_old(desk: Desk) -> None:
     desk.chat.outcomes = [refused("no_such_nick", told("Nobody called bobb is here."))]
     desk.type("/msg bobb эй").sees("Пользователь не найден: bobb. Не отправлено: эй")
     desk.happens(said("эй", sender="alice", target="@alice", own=True)).sees("Тебе настолько одиноко? Сходи прогуляйся")
-    desk.happens(ServerClosing("bob", 30.0, "обновление")).sees("bob остановит брокер через 30 с: обновление.")
+    desk.happens(ServerClosing("bob", 30.0, "обновление")).sees("bob остановит брокер через 30 секунд: обновление.")
     desk.happens(ServerClosed("bob", "обновление")).sees("Всем спасибо, сервер лёг) — bob: обновление")
 
 

@@ -30,7 +30,7 @@ from client.model import (
     ServerClosed,
     ServerClosing,
 )
-from messages import BODY_BYTES, Announce, Post, Presence, RoomChange
+from messages import BODY_BYTES, Announce, Post, Presence, RoomChange, Staying
 from tests.fake_client import FakeClient, FakeReceipt, connected, refused, said
 
 DEADLINE = 5.0  # seconds; nothing here takes more than milliseconds
@@ -149,6 +149,9 @@ def test_who_leaves_is_shown_what_was_accepted_all_the_same(desk: Desk) -> None:
         ("/ban @bob for 2h too loud", ("ban", "bob", "too loud", 7200.0)),
         ("/unban bob", ("unban", "bob")),
         ("/down in 2m a new disk", ("down", 120.0, "a new disk")),
+        ("/down cancel", ("stay", "")),
+        ("down server cancel", ("stay", "")),
+        ("/down Cancel no need", ("stay", "no need")),
         ("down server", ("down", 0.0, "")),
         ("/away at lunch", ("away", "at lunch")),
         ("/nick alison", ("rename", "alison")),
@@ -244,7 +247,7 @@ def test_an_empty_stretch_of_history_is_not_called_the_whole(desk: Desk) -> None
     assert "said yet" not in desk.screen
 
 
-@pytest.mark.parametrize("line", ["/down in x", "/down cancel", "/down stop", "/down help", "/down now in 5m"])
+@pytest.mark.parametrize("line", ["/down in x", "/down stop", "/down help", "/down now in 5m"])
 def test_a_slip_never_takes_the_broker_down(desk: Desk, line: str) -> None:
     desk.type(line).sees("Nothing was changed")
     assert not desk.chat.calls
@@ -484,7 +487,9 @@ def test_a_dismissal_ends_the_console_with_its_reason(desk: Desk, code: str, sta
         (Presence("bob", "here"), "bob is here again"),
         (RoomChange("#ops", "bob", True), "bob entered #ops"),
         (RoomChange("#ops", "bob", False), "bob left #ops"),
-        (ServerClosing("root", 30.0, "a new disk"), "root takes the broker down in 30 s: a new disk."),
+        (ServerClosing("root", 30.0, "a new disk"), "root takes the broker down in 30 seconds: a new disk."),
+        (ServerClosing("root", 600.0, ""), "root takes the broker down in 10 minutes."),
+        (Staying("root", "no need"), "root called that off: the broker does not go down: no need."),
         (ServerClosed("root", ""), "root took the broker down."),
     ],
 )

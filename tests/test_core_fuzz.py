@@ -39,6 +39,8 @@ from messages import (
     Rule,
     Rules,
     Search,
+    Share,
+    Stay,
     Track,
     Transfer,
     Unban,
@@ -114,6 +116,8 @@ def any_command(rng: random.Random, newest: int) -> AnyCommand | list:
             lambda: Uninvite(number, pick((newest, rng.randrange(500)))),
             lambda: Audit(number, pick((1, 50)), pick(SEQUENCES)),
             lambda: Down(number, pick((0.0, 5.0)), pick(TEXTS)),
+            lambda: Stay(number, pick(TEXTS)),
+            lambda: Share(number, pick((True, False))),
             lambda: pick((["hello", 2, {}], ["hello"], ["post", number], ["dance", number], [], None)),
         )
     )()

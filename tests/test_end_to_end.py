@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, ClientError, Connected, Disconnected, Rejected, ServerClosed
+from client import Client, ClientError, Connected, Disconnected, Rejected, ServerClosed, Sharing
 from messages import Presence
 
 from .processes import DEADLINE, TREE, BrokerProcess, confab, environment, running_broker
@@ -236,7 +236,9 @@ def test_who_read_a_message_is_told_also_after_a_kill_of_the_broker(tmp_path: Pa
             loud = alice.announce("at five")
             with pytest.raises(TimeoutError, match="delivered to only 1 of 2 in time: bob"):
                 loud.wait(1, state="delivered", by=2)
-            bob.read_receipts = False
+            with Client("bob", home=home) as phone:
+                phone.share_reads(False).wait(DEADLINE)
+                assert next(event for event in bob.events(DEADLINE) if isinstance(event, Sharing)) == Sharing(False)
             bob.mark_read(next(bob.messages(DEADLINE)))
             with pytest.raises(TimeoutError, match="read by nobody in time"):
                 loud.wait(0.5, state="read")

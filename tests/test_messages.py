@@ -35,6 +35,8 @@ from messages import (
     Ping,
     Post,
     Rejected,
+    Share,
+    Stay,
     Track,
     Who,
     decode_commands,
@@ -61,6 +63,8 @@ BATCH = [
     Mark(7, 6),
     Track(6, [7, 8]),
     Down(5, 1.5, "why"),
+    Stay(5, "why"),
+    Share(5, False),
     Bye(),
 ]
 

@@ -15,10 +15,12 @@ from messages import (
     Away,
     Ban,
     Bye,
+    Closed,
     Closing,
     Delete,
     Deleted,
     Dismissed,
+    Done,
     Down,
     Grant,
     History,
@@ -28,6 +30,7 @@ from messages import (
     Message,
     Moderated,
     Mute,
+    Ping,
     Post,
     Presence,
     Register,
@@ -42,6 +45,8 @@ from messages import (
     RuleList,
     Rules,
     Search,
+    Stay,
+    Staying,
     Transfer,
     Uninvite,
     Unmute,
@@ -643,3 +648,40 @@ def test_who_comes_while_the_broker_is_going_down_is_told_what_is_left(wire):
     alice.say(Down(1, 60.0, "new disk"))
     wire.tick(seconds=20)
     assert wire.connect("bob").hear(Closing) == [Closing("alice", 40.0, "new disk")]
+
+
+def test_everyone_is_told_again_as_the_end_comes_nearer(wire):
+    alice, bob = person(wire, "alice", "admin"), person(wire, "bob")
+    alice.say(Down(1, 700.0, "new disk"))
+    heard = []
+    for _ in range(700):
+        alice.put(Ping(1))
+        bob.put(Ping(1))
+        wire.tick(seconds=1)
+        heard += bob.hear(Closing)
+    assert [event.seconds for event in heard] == [700, 600, 60, 10]
+    assert wire.core.down == Closed("alice", "new disk")
+
+
+def test_of_the_reminders_that_were_slept_through_one_is_told(wire):
+    person(wire, "alice", "admin").say(Down(1, 700.0))
+    bob = person(wire, "bob")
+    bob.hear()
+    wire.now += 645
+    wire.tick()
+    assert [event.seconds for event in bob.hear(Closing)] == [55]
+
+
+def test_who_may_take_the_broker_down_may_call_it_off(wire):
+    alice, bob = person(wire, "alice", "admin"), person(wire, "bob", "moderator")
+    assert [event.code for event in alice.say(Stay(1)) if isinstance(event, Rejected)] == ["not_allowed"], (
+        "there is nothing to call off"
+    )
+    alice.say(Down(2, 5.0, "new disk"))
+    assert [event.code for event in bob.say(Stay(1)) if isinstance(event, Rejected)] == ["not_allowed"]
+    assert alice.say(Stay(3, "no need")) == [Done(3), Staying("alice", "no need")]
+    assert bob.hear(Staying) == [Staying("alice", "no need")]
+    wire.tick(seconds=6)
+    assert wire.core.down is None
+    assert ("stayed", "alice", "", "", "no need") in deeds(wire)
+    assert wire.connect("carol").hear(Closing) == []

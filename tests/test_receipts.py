@@ -31,6 +31,8 @@ from messages import (
     Rejected,
     Rename,
     Roster,
+    Share,
+    Sharing,
     Track,
     Welcome,
     Who,
@@ -151,6 +153,37 @@ def test_two_devices_of_the_recipient_are_one_person(wire):
     assert alice.hear() == [told(wire, seq, ["bob"], [])]
     phone.say(Mark(seq, seq)), desk.say(Mark(seq, seq))
     assert alice.hear() == [told(wire, seq, [], ["bob"])]
+
+
+def test_who_does_not_share_it_is_told_of_by_no_device_and_names_nobody_later(wire):
+    """Whatever their clients say: one may not know yet. What is delivered is told as ever."""
+    alice, desk, phone = wire.connect("alice"), wire.connect("bob"), wire.connect("bob", device="phone")
+    earlier, seq = tracked(alice, Post(1, "@bob", "hi")), tracked(alice, Post(2, "@bob", "are you there?"))
+    phone.say(Mark(earlier, earlier))
+    alice.hear(), phone.hear(), desk.hear()
+    [done] = desk.say(Share(1, False))
+    assert (done.number, phone.hear(), desk.hear()) == (1, [Sharing(False)], [])
+    phone.say(Mark(seq, seq)), desk.say(Mark(seq, seq))
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
+    assert asked(alice, earlier, seq) == [told(wire, each, ["bob"], []) for each in (earlier, seq)]
+    phone.break_off()
+    assert next(iter(wire.connect("bob", device="phone").hear(Welcome))).sharing is False
+    desk.say(Share(2, False))
+    assert alice.hear() == []
+    desk.say(Share(3, True))
+    later = tracked(alice, Post(3, "@bob", "well"))
+    desk.say(Mark(later, later))
+    assert told(wire, later, ["bob"], ["bob"]) in alice.hear()
+
+
+def test_a_restart_does_not_forget_who_shares_nothing(wire):
+    wire.connect("bob").say(Share(1, False))
+    wire.core.store_snapshot()
+    wire.start()
+    alice, bob = wire.connect("alice"), wire.connect("bob")
+    seq = tracked(alice, Announce(1, "*", "hear"))
+    bob.say(Mark(seq, seq))
+    assert alice.hear() == [told(wire, seq, ["bob"], [])]
 
 
 def test_a_recipient_is_called_as_they_are_called_now(wire):

@@ -222,7 +222,7 @@ def test_repair_keeps_the_damaged_files_and_goes_on_with_what_can_be_read(damage
     content = wal_of(damaged).read_bytes()
     readable = upkeep.verify(log_of(damaged)).entries
     assert main(["repair", "--data", str(damaged.path)]) == 0
-    assert f"The log ends at sequence {readable} now." in capsys.readouterr().out
+    assert f"The log ends at sequence {readable} now;" in capsys.readouterr().out
     [kept] = damaged.broker.glob("log.db-wal.damaged-*")
     assert kept.read_bytes() == content
     assert upkeep.verify(log_of(damaged)) == upkeep.Verdict(readable - 1, readable)

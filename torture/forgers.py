@@ -31,6 +31,7 @@ from messages import (
     Revoke,
     Rule,
     Search,
+    Stay,
     Track,
     Transfer,
     Unban,
@@ -123,6 +124,7 @@ def powers(scene: Scene, me: Person) -> Attempt:
         Invites(number),
         Audit(number),
         Down(number, 0.0, "by the operator"),
+        Stay(number, "by the operator"),
         ["grant", number, me.nick, "owner", "operator"],
         ["kick", number, name, "", "operator", scene.key],
     )

@@ -59,6 +59,8 @@ from messages import (
     RuleList,
     Rules,
     Search,
+    Sharing,
+    Staying,
     Storing,
     Track,
     Typist,
@@ -170,6 +172,8 @@ class Liar:
         yield Storing(False, text())
         yield Storing(True, text())
         yield Closing(text(), 3.0, text())
+        yield Staying(text(), text())
+        yield Sharing(False)
         yield Closed(text(), text())
         yield self._end(asked)
 

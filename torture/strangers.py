@@ -29,6 +29,7 @@ from messages import (
     Progress,
     Rejected,
     Rule,
+    Stay,
     Track,
     Welcome,
     Who,
@@ -80,7 +81,8 @@ def _orders(scene: Scene) -> list[Saying]:
     body, seq, nick = scene.body(), scene.private[-1], scene.whom().nick
     return [
         *(Post(1, GENERAL, body), Post(LAST, f"@{nick}", body), Track(3, [seq]), Who(4), Mark(LAST, LAST)),
-        *(Kick(5, nick), Grant(6, nick, "owner"), Rule(7, "*", "locked", "on"), Down(8), History(9, f"@{nick}")),
+        *(Kick(5, nick), Grant(6, nick, "owner"), Rule(7, "*", "locked", "on"), Down(8), Stay(8)),
+        History(9, f"@{nick}"),
         ["bye"],
     ]
 

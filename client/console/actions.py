@@ -18,11 +18,11 @@ from .shown import Receipts, Refusal, Sharing, progress, room_list, roster
 from .talk import Talk
 
 DAY_SECONDS = 86_400.0  # the broker takes no longer delay
-DOWN_USAGE = N_("It goes like this: /down [in 30s] [reason]")
+DOWN_USAGE = N_("It goes like this: /down [in 30s] [reason], and /down cancel calls it off.")
 
 # Whoever types one of these means no reason: a time, a time further on, or not to take the broker down at all.
 _LOOKS_LIKE_DELAY = re.compile(r"(?:in|after|at)\b|[-+]?\.?\d|.*\bin\s+\d", re.DOTALL | re.IGNORECASE)
-_LOOKS_LIKE_NO = re.compile(r"(?:cancel|stop|abort|undo)\b.*|(?:off|no|help|-h|--help|\?)", re.DOTALL | re.IGNORECASE)
+_LOOKS_LIKE_NO = re.compile(r"(?:stop|abort|undo)\b.*|(?:off|no|help|-h|--help|\?)", re.DOTALL | re.IGNORECASE)
 _DELAY = re.compile(
     r"(?:in\s+)?(?P<count>\d{1,6})\s*(?P<unit>s|secs?|seconds?|m|mins?|minutes?|h|hours?|$)(?:\s+(?P<rest>.*))?",
     re.DOTALL | re.IGNORECASE,
@@ -115,8 +115,8 @@ def receipts(talk: Talk, arguments: list[str]) -> None:
         case []:
             talk.show(Receipts(tuple(map(progress, talk.sent))), Sharing(talk.chat.read_receipts))
         case ["on" | "off" as wish]:
-            talk.chat.read_receipts = wish == "on"
-            talk.show(Sharing(talk.chat.read_receipts))
+            on = wish == "on"
+            carry_out(talk, lambda: talk.chat.share_reads(on), lambda seq: talk.show(Sharing(on)))
         case _:
             talk.show(Refusal(_("It goes like this: /receipts, /receipts off or /receipts on.")))
 
@@ -241,15 +241,22 @@ def unregister(talk: Talk, arguments: list[str]) -> None:
 
 
 def down(talk: Talk, arguments: list[str]) -> None:
-    """Admins: take the broker down, at once or after a while."""
+    """Admins: take the broker down, at once or after a while, or call that off."""
+    text = arguments[0] if arguments else ""
+    word, why = [*text.split(maxsplit=1), "", ""][:2]
+    if fold(word) == "cancel":
+        carry_out(talk, lambda: talk.chat.stay(why), _told_to_all)
+        return
     try:
-        seconds, reason = read_delay(arguments[0] if arguments else "")
+        seconds, reason = read_delay(text)
     except ValueError as error:
         talk.show(Refusal(str(error)))
         return
-    carry_out(
-        talk, lambda: talk.chat.down(seconds, reason), lambda seq: None
-    )  # what follows, the broker tells everyone
+    carry_out(talk, lambda: talk.chat.down(seconds, reason), _told_to_all)
+
+
+def _told_to_all(seq: int) -> None:
+    """Nothing to add: the broker tells everyone."""
 
 
 def read_delay(text: str) -> tuple[float, str]:

@@ -165,15 +165,17 @@ TABLE = (
     Command(("/invite",), "[N] [for 24h] [as ROLE]", N_("admins: an invite for so many people"), 0, 1, duties.invite),
     Command(("/invites",), "", N_("admins: the invites that are good"), 0, 0, duties.invites),
     Command(("/uninvite",), "NUMBER", N_("admins: withdraw one"), 1, 1, duties.uninvite),
-    Command(("/down", "down server"), "[in 30s] [reason]", N_("admins: take the broker down"), 0, 1, actions.down),
+    Command(
+        ("/down", "down server"), "[in 30s] [reason]", N_("admins: broker down; or /down cancel"), 0, 1, actions.down
+    ),
 )
 
 BY_NAME = {name: command for command in TABLE for name in command.names}
 
 # '$5 is cheap' and '- a list' are text: '$' is a command only before a space, '-word' only when it is or resembles one.
 _COMMAND = re.compile(r"(?P<word>/\S*|-[A-Za-z]+|\$)(?:\s(?P<rest>.*))?", re.DOTALL)
-# 'down server farms melt' is text: after the two words only the end or a time may follow.
-_DOWN = re.compile(r"down\s+server(?:\s+(?P<rest>in\s+\d.*))?", re.DOTALL | re.IGNORECASE)
+# 'down server farms melt' is text: after the two words only the end, a time or 'cancel' may follow.
+_DOWN = re.compile(r"down\s+server(?:\s+(?P<rest>in\s+\d.*|cancel))?", re.DOTALL | re.IGNORECASE)
 
 
 def parse(line: str) -> Parsed | None:

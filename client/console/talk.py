@@ -26,6 +26,8 @@ from messages import (
     Presence,
     RoomChange,
     Ruled,
+    Sharing,
+    Staying,
     Storing,
     fold,
 )
@@ -311,10 +313,14 @@ class Talk:
                 self._tell(item, rulings.slowed(item))
             case happenings.Restored():
                 self._tell(item, _(RESTORED))
+            case Sharing(on=on):
+                self._tell(item, _(words.SHARING[on]))
             case Storing(ok=ok, text=text):
                 self._tell(item, words.storing(text, ok=ok))
             case happenings.ServerClosing(by=by, seconds=seconds, reason=reason):
                 self._tell(item, words.closing(by, seconds, reason))
+            case Staying(by=by, reason=reason):
+                self._tell(item, words.staying(by, reason))
             case happenings.ServerClosed(by=by, reason=reason):
                 self._tell(item, words.closed(by, reason))
             case happenings.Reached(seq=seq):

@@ -32,6 +32,7 @@ DEEDS = (  # of those with a role, as the broker calls them: Deed.what
     *(N_("kicked"), N_("banned"), N_("unbanned"), N_("barred"), N_("unbarred"), N_("muted"), N_("unmuted")),
     *(N_("granted"), N_("transferred"), N_("revoked"), N_("ruled"), N_("opened"), N_("removed")),
     *(N_("invited"), N_("uninvited"), N_("admitted"), N_("redeemed"), N_("downed")),
+    N_("stayed"),
 )
 NOTHING_SENT = N_("You have sent no direct message and no announcement yet; of others nothing is told.")
 SHARING = {
@@ -255,8 +256,13 @@ def storing(text: str, *, ok: bool) -> str:
 
 def closing(by: str, seconds: float, reason: str) -> str:
     """The broker will go down."""
-    text = _("{by} takes the broker down in {seconds:.0f} s{why}.")
-    return text.format(by=by_whom(by), seconds=seconds, why=_because(reason))
+    text = _("{by} takes the broker down in {span}{why}.")
+    return text.format(by=by_whom(by), span=span_text(seconds), why=_because(reason))
+
+
+def staying(by: str, reason: str) -> str:
+    """The broker does not go down after all."""
+    return _("{by} called that off: the broker does not go down{why}.").format(by=by_whom(by), why=_because(reason))
 
 
 def closed(by: str, reason: str) -> str:

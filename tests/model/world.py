@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 from math import inf
+from types import SimpleNamespace
 
 from broker.core import Core
 from broker.sessions import Peer
@@ -103,7 +104,8 @@ class Process:
         self.world = world
         self.device = device
         kept = device.disk.load() if device.disk else None
-        self.session = Session(nick, device.token, desk=None, quiet=device.quiet, kept=kept)
+        person = SimpleNamespace(hushed=False)
+        self.session = Session(nick, device.token, desk=None, quiet=device.quiet, kept=kept, person=person)
         self.line: Line | None = None
         self.reads = True  # somebody takes out of the inbox what comes
         self.asked = [world.ledger.again(receipt) for receipt in self.session.leftovers]  # without an answer yet
