@@ -31,7 +31,7 @@ def audit(log: Log, index: Index, state: State, command: Audit, may_know: Callab
 def deed(state: State, seq: int, at: int, entry: entries.Deed) -> Deed:
     """One deed as people are told it."""
     told = Deed(seq, at, type(entry).__name__.lower(), entry.by)
-    told.whom = next(_whom(state, entry), "")
+    told.whom = next(_whom(state, entry), "")  # as it was called then
     told.reason = getattr(entry, "reason", "")
     told.until = getattr(entry, "until", None)
     match entry:
@@ -41,8 +41,8 @@ def deed(state: State, seq: int, at: int, entry: entries.Deed) -> Deed:
             told.detail = f"{uses} × {role}"
         case entries.Ruled(name=name, value=value):
             told.detail = f"{name}: {value}"
-        case entries.Opened(account=account, let=let):
-            told.detail = f"{'to' if let else 'no more to'} {state.accounts[account].last_nick}"
+        case entries.Opened(account=account, let=let, whom=whom):
+            told.detail = f"{'to' if let else 'no more to'} {whom or state.accounts[account].last_nick}"
         case entries.Transferred(key=key):
             told.detail = key_text(key)
         case entries.Removed(sender=sender):
@@ -59,12 +59,14 @@ def _whom(state: State, entry: entries.Deed) -> Iterator[str]:
             yield f"message {seq}"
         case entries.Barred(network=network) | entries.Unbarred(network=network):
             yield network
-        case entries.Admitted(key=key) | entries.Redeemed(key=key):
-            yield (key in state.by_key and state.by_key[key].last_nick) or key_text(key)
+        case entries.Admitted(key=key):
+            yield key_text(key)
+        case entries.Redeemed(by=by):
+            yield by
         case entries.Uninvited(invite=invite):
             yield f"invite {invite}"
         case entries.Invited():
             return
         case _ if (account := getattr(entry, "account", 0)) in state.accounts:
             known = state.accounts[account]
-            yield known.last_nick or key_text(known.key)
+            yield getattr(entry, "whom", "") or known.last_nick or key_text(known.key)

@@ -145,7 +145,10 @@ class Left(Entry, tag="left"):
 
 
 class Deed(Entry):
-    """Base of what is done to others: the nick that did it, as it was then, and its account."""
+    """Base of what is done to others: the nick that did it, as it was then, and its account.
+
+    Who it is done to is an account, and `whom`, the nick that it went by; empty in older logs.
+    """
 
     by: str
     actor: int  # account id; 0: the operator
@@ -156,6 +159,7 @@ class Granted(Deed, tag="granted"):
 
     account: int
     role: Role
+    whom: str = ""
 
 
 class Admitted(Deed, tag="admitted"):
@@ -170,6 +174,7 @@ class Kicked(Deed, tag="kicked"):
 
     account: int
     reason: str
+    whom: str = ""
 
 
 class Banned(Deed, tag="banned"):
@@ -178,12 +183,14 @@ class Banned(Deed, tag="banned"):
     account: int
     reason: str
     until: int | None  # ms since the epoch; None: for good
+    whom: str = ""
 
 
 class Unbanned(Deed, tag="unbanned"):
     """A banned account may come in again."""
 
     account: int
+    whom: str = ""
 
 
 class Barred(Deed, tag="barred"):
@@ -206,12 +213,14 @@ class Muted(Deed, tag="muted"):
     account: int
     reason: str
     until: int | None
+    whom: str = ""
 
 
 class Unmuted(Deed, tag="unmuted"):
     """An account may speak again."""
 
     account: int
+    whom: str = ""
 
 
 class Removed(Deed, tag="removed"):
@@ -230,6 +239,7 @@ class Transferred(Deed, tag="transferred"):
     account: int
     key: bytes
     renames: bool = False  # also a key that goes by a nick now
+    whom: str = ""
 
 
 class Revoked(Deed, tag="revoked"):
@@ -237,6 +247,7 @@ class Revoked(Deed, tag="revoked"):
 
     account: int
     reason: str
+    whom: str = ""
 
 
 class Ruled(Deed, tag="ruled"):
@@ -254,6 +265,7 @@ class Opened(Deed, tag="opened"):
     account: int
     room: int
     let: bool = True
+    whom: str = ""
 
 
 class Downed(Deed, tag="downed"):

@@ -164,25 +164,25 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
 
 def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Account) -> AnyDeed | None:
     """The entry that says what was done to an account; None: it was refused."""
-    by = who.name, who.id
+    by, whom = (who.name, who.id), account.last_nick
     if _changes_nothing(command, account):
         core.answer(peer, Done(command.number))
         return None
     match command:
         case Kick():
-            return Kicked(*by, account.id, command.reason)
+            return Kicked(*by, account.id, command.reason, whom)
         case Ban():
-            return Banned(*by, account.id, command.reason, until(core, command.seconds))
+            return Banned(*by, account.id, command.reason, until(core, command.seconds), whom)
         case Unban():
-            return Unbanned(*by, account.id)
+            return Unbanned(*by, account.id, whom)
         case Mute():
-            return Muted(*by, account.id, command.reason, until(core, command.seconds))
+            return Muted(*by, account.id, command.reason, until(core, command.seconds), whom)
         case Unmute():
-            return Unmuted(*by, account.id)
+            return Unmuted(*by, account.id, whom)
         case Grant():
-            return Granted(*by, account.id, command.role) if _grantable(core, peer, who, command) else None
+            return Granted(*by, account.id, command.role, whom) if _grantable(core, peer, who, command) else None
         case Revoke():
-            return Revoked(*by, account.id, command.reason)
+            return Revoked(*by, account.id, command.reason, whom)
         case Transfer():
             return _transfer(core, peer, who, command, account)
     return None
@@ -231,7 +231,7 @@ def _transfer(core: Core, peer: Peer, who: Actor, command: Transfer, account: Ac
         text = f"That key goes by {heir.nick}, and nobody is renamed so. Leave there first: /unregister, then /quit."
         core.refuse(peer, command.number, Code.NOT_ALLOWED, text)
         return None
-    return Transferred(who.name, who.id, account.id, key, who.rank >= rank("admin"))
+    return Transferred(who.name, who.id, account.id, key, who.rank >= rank("admin"), account.last_nick)
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

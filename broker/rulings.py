@@ -129,7 +129,7 @@ def _admit(core: Core, peer: Peer, who: Actor, command: Admit) -> None:
             peer, command.number, Code.TOO_MANY, f"{OPENED:,} people were let into {room.name}; no more can be."
         )
         return
-    core.ask(peer, command, entries.Opened(who.name, who.id, account.id, room.id, command.let))
+    core.ask(peer, command, entries.Opened(who.name, who.id, account.id, room.id, command.let, account.last_nick))
 
 
 # --- invites ---------------------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ class Deed(msgspec.Struct, array_like=True, gc=False):
     at: int  # ms since the epoch
     what: str  # as the command is called, or 'joined by invite'
     by: str  # the nick as it was then
-    whom: str = ""  # a nick, a room, a key, an address, or the number of a message
+    whom: str = ""  # a nick as it was then, a room, a key, an address, or the number of a message
     detail: str = ""  # a role, or a rule and its value
     reason: str = ""  # may be empty
     until: int | None = None  # ms since the epoch, for what ends by itself

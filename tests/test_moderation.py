@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from broker.entries import Kicked
 from broker.policy import BROKER_RULES, ROOM_RULES
 from messages import (
     ROLES,
@@ -635,6 +636,31 @@ def test_deletes_are_paid_for_like_questions(wire):
     wire.core.tick(wire.now, 1_000_000)
     assert ann.peer.waiting, "the rest waits"
     wire.core.end_tick()
+
+
+def test_the_trail_names_people_as_they_were_called_when_it_was_done(wire):
+    alice, bob = person(wire, "alice", "admin"), person(wire, "bob")
+    person(wire, "carol").say(Join(1, "#den"))
+    alice.say(Mute(1, "bob", "loud", 60.0), Unmute(2, "bob"), Grant(3, "bob", "member"), Admit(4, "#den", "bob"))
+    bob.say(Rename(1, "robert"))
+    alice.say(Revoke(5, "robert"))
+    wire.connect("bob", nick="bert")
+    wire.connect("dave", nick="bob")
+    assert deeds(wire)[-5:] == [
+        ("muted", "alice", "bob", "", "loud"),
+        ("unmuted", "alice", "bob", "", ""),
+        ("granted", "alice", "bob", "member", ""),
+        ("opened", "alice", "#den", "to bob", ""),
+        ("revoked", "alice", "robert", "", ""),
+    ]
+
+
+def test_of_a_log_that_did_not_keep_the_nick_the_last_one_is_named(wire):
+    wire.connect("bob")
+    bob = wire.core.state.by_nick["bob"].id
+    wire.core.propose(Kicked("alice", 0, bob, "loud"))
+    wire.tick()
+    assert deeds(wire) == [("kicked", "alice", "bob", "", "loud")]
 
 
 def test_taking_the_broker_down_stands_in_the_trail(wire):
