@@ -44,8 +44,9 @@ def refusal(core: Core, account: Account | None, address: str, ticket: Ticket | 
         return _banned(penalty, "You are")
     if account is not None and (account.known or _is_here(core, account)):
         return None
-    if core.state.rule("locked") == "on":
-        return Refusal(Code.NOT_INVITED, "This broker lets in nobody new at present. Try again later.")
+    if (locked := core.state.rule("locked")) != "off":
+        reason = "" if locked == "on" else f": {locked}"
+        return Refusal(Code.NOT_INVITED, f"This broker lets in nobody new at present{reason}. Try again later.")
     access = core.state.rule("access")
     if access == "closed":
         return Refusal(Code.NOT_INVITED, "This broker lets in only those whose key it knows. Ask an admin.")

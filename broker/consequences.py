@@ -8,11 +8,12 @@ from messages import EVERYONE, Code, Deleted, Moderated, Presence, RoomChange, R
 
 from . import audit, entries, leaving
 from .access import covers
+from .checks import duration
 from .moderation import put_out
 
 if TYPE_CHECKING:
     from .core import Core
-    from .state import Account
+    from .state import Account, Penalty
 
 
 def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
@@ -24,14 +25,15 @@ def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
     by = deed.by
     match deed:
         case entries.Kicked():
-            put_out(core, core.state.accounts[deed.account], Code.KICKED, f"kicked by {by}", deed.reason, now)
+            span = _span(core, deed.until)
+            what = f"kicked for {span} by {by}" if span else f"kicked by {by}"
+            put_out(core, core.state.accounts[deed.account], Code.KICKED, what, deed.reason, now)
         case entries.Banned():  # whoever came in up to here
-            put_out(core, core.state.accounts[deed.account], Code.BANNED, f"banned by {by}", deed.reason, now)
+            put_out(core, core.state.accounts[deed.account], Code.BANNED, _ban(core, deed), deed.reason, now)
         case entries.Barred():
             _bar(core, deed, now)
         case entries.Muted():
-            seconds = None if deed.until is None else (deed.until - core.at) / 1000
-            _tell(core, deed.account, Moderated("muted", by, "", deed.reason, seconds))
+            _tell(core, deed.account, Moderated("muted", by, "", deed.reason, _left(core, deed.until)))
         case entries.Unmuted():
             _tell(core, deed.account, Moderated("unmuted", by))
         case entries.Granted():
@@ -54,6 +56,21 @@ def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
             _changed_hands(core, deed.account, "lost the nick", deed.reason, now, text)
 
 
+def _left(core: Core, until: int | None) -> float | None:
+    """How many seconds something holds from now on."""
+    return None if until is None else (until - core.at) / 1000
+
+
+def _span(core: Core, until: int | None) -> str:
+    left = _left(core, until)
+    return "" if left is None else duration(left)
+
+
+def _ban(core: Core, ban: entries.Banned | entries.Barred | Penalty) -> str:
+    span = _span(core, ban.until)
+    return f"banned for {span} by {ban.by}" if span else f"banned by {ban.by}"
+
+
 def _opened(core: Core, deed: entries.Opened) -> None:
     room = core.state.rooms[deed.room]
     _tell(core, deed.account, Moderated("opened" if deed.let else "expelled", deed.by, room.name))
@@ -73,12 +90,13 @@ def _tell(core: Core, account: int, event: Moderated) -> None:
 
 def _bar(core: Core, deed: entries.Barred, now: float) -> None:
     """Put out everybody with a session from there."""
+    ban = _ban(core, deed)
     for here in list(core.here.values()):
         if here.account.rank >= rank("moderator"):
             continue
         peers = [session.peer for session in here.sessions.values() if session.peer is not None]
         if any(covers(deed.network, peer.address) for peer in peers):
-            put_out(core, here.account, Code.BANNED, f"banned by {deed.by}, by your address", deed.reason, now)
+            put_out(core, here.account, Code.BANNED, f"{ban}, by your address", deed.reason, now)
 
 
 def _ruled(core: Core, deed: entries.Ruled) -> None:
@@ -86,7 +104,8 @@ def _ruled(core: Core, deed: entries.Ruled) -> None:
     core.obey_rules()
     room = core.state.rooms.get(deed.room)
     members = core.audience.of(room.id, 0) if room is not None else core.audience.everyone()
-    core.tell(members, Ruled(room.name if room else EVERYONE, deed.name, deed.value, deed.by, deed.reason))
+    told = (deed.name, deed.value, deed.by, deed.reason, _left(core, deed.until))
+    core.tell(members, Ruled(room.name if room else EVERYONE, *told))
 
 
 def _changed_hands(core: Core, account: int, what: str, why: str, now: float, told: str) -> None:
@@ -101,7 +120,7 @@ def _changed_hands(core: Core, account: int, what: str, why: str, now: float, to
 
 def _heir(core: Core, heir: Account, by: str, now: float) -> None:
     if (ban := heir.banned(core.at)) is not None:
-        put_out(core, heir, Code.BANNED, f"banned by {ban.by}", ban.reason, now)
+        put_out(core, heir, Code.BANNED, _ban(core, ban), ban.reason, now)
         return
     here = core.here.get(heir.id)
     if here is None:

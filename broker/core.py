@@ -25,7 +25,7 @@ from messages import (
     Storing,
 )
 
-from . import applying, countdown, effects, feeding, leaving, limits, requests
+from . import applying, countdown, effects, feeding, leaving, limits, requests, rulings
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry, Installed, Joined, Named, Span
@@ -231,6 +231,8 @@ class Core:
                 effects.expire(self, what, now)
         countdown.tick(self, now)
         self._release()
+        if self.storing and self.state.passing:
+            rulings.end_what_passes(self)
         if now >= self.stand_at:
             leaving.stand(self, now)
         if not self.storing and not self._entries and self._probe_at <= now:
@@ -252,6 +254,8 @@ class Core:
             times.append(waiting)
         if self.closing:
             times.append(self.closing.next_at)
+        if self.storing and self.state.passing:
+            times.append(now + (min(self.state.passing.values()) - self.at) / 1000)
         if not self.storing:
             times.append(self._probe_at)
         times.extend(session.retry_at for session in self._behind)

@@ -52,7 +52,11 @@ def apply(state: State, seq: int, deed: AnyDeed) -> bool:
             return took
         case Admitted():
             state.rank_up(state.account(seq, deed.key), deed.role, seq)
-        case Kicked() | Downed() | Stayed():
+        case Kicked():
+            if deed.until is not None:
+                account = accounts[deed.account]
+                account.ban = _later(states.Penalty(deed.by, deed.reason, deed.until), account.ban)
+        case Downed() | Stayed():
             return True
         case Banned():
             accounts[deed.account].ban = states.Penalty(deed.by, deed.reason, deed.until)
@@ -122,6 +126,9 @@ def _open(state: State, deed: Opened) -> bool:
 
 
 def _rule(state: State, deed: Ruled) -> None:
+    state.passing.pop((deed.room, deed.name), None)
+    if deed.until is not None:
+        state.passing[deed.room, deed.name] = deed.until
     if not deed.room:
         state.rules[deed.name] = deed.value
         return

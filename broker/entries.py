@@ -170,11 +170,12 @@ class Admitted(Deed, tag="admitted"):
 
 
 class Kicked(Deed, tag="kicked"):
-    """An account's sessions were ended."""
+    """An account's sessions were ended, and it may not come in again for some time."""
 
     account: int
     reason: str
     whom: str = ""
+    until: int | None = None  # ms since the epoch; None: it may come again at once
 
 
 class Banned(Deed, tag="banned"):
@@ -257,6 +258,7 @@ class Ruled(Deed, tag="ruled"):
     name: str
     value: str
     reason: str
+    until: int | None = None  # ms since the epoch: then it is off again; None: as long as nobody sets it
 
 
 class Opened(Deed, tag="opened"):

@@ -170,7 +170,7 @@ def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Acco
         return None
     match command:
         case Kick():
-            return Kicked(*by, account.id, command.reason, whom)
+            return Kicked(*by, account.id, command.reason, whom, until(core, command.seconds))
         case Ban():
             return Banned(*by, account.id, command.reason, until(core, command.seconds), whom)
         case Unban():

@@ -20,6 +20,7 @@ class Rule(NamedTuple):
     default: str
     read: Callable[[str], str]  # the value as it is kept; raises ValueError with what may stand there
     least: str  # the role that may set it, here or, for a room, anywhere; a room's owner may set all of its rules
+    passes: bool = False  # may be set for a time, and is off then
 
 
 def _one_of(*values: str) -> Callable[[str], str]:
@@ -58,7 +59,7 @@ def _topic(text: str) -> str:
 
 def _closed(text: str) -> str:
     if len(text.encode()) > REASON_BYTES:
-        raise ValueError(f"The reason for closing it may have {REASON_BYTES} bytes.")
+        raise ValueError(f"The reason may have {REASON_BYTES} bytes.")
     return "off" if text.lower() == "off" else text or "on"
 
 
@@ -66,7 +67,7 @@ _SWITCH = _one_of("off", "on")
 
 BROKER_RULES: Mapping[str, Rule] = {
     "access": Rule("open", _one_of("open", "invite", "closed"), "admin"),  # whoever has the invite; a token; known keys
-    "locked": Rule("off", _SWITCH, "moderator"),  # on: nobody new for now
+    "locked": Rule("off", _closed, "moderator", passes=True),  # anything but off is the reason why nobody new may come
     "announce": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may announce
     "everyone": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may talk to everyone
     "rooms": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may make a room
@@ -75,7 +76,7 @@ BROKER_RULES: Mapping[str, Rule] = {
 }
 ROOM_RULES: Mapping[str, Rule] = {
     "topic": Rule("", _topic, "moderator"),
-    "closed": Rule("off", _closed, "moderator"),  # anything but off is the reason why nobody may enter or speak
+    "closed": Rule("off", _closed, "moderator", passes=True),  # the same: why nobody may enter or speak
     "post": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may speak there
     "announce": Rule("broker", _one_of("broker", *ROLES), "admin"),  # broker: as it is for the whole broker
     "private": Rule("off", _SWITCH, "admin"),  # on: listed for and entered by those only who were let in

@@ -86,8 +86,19 @@ def _rule(core: Core, peer: Peer, who: Actor, command: Rule) -> None:
     except ValueError as error:
         core.refuse(peer, command.number, Code.NOT_ALLOWED, f"{command.name} cannot be that. {error}")
         return
+    if command.seconds is not None and not (rule.passes and value != "off"):
+        core.refuse(peer, command.number, Code.NOT_ALLOWED, "Only what is closed or locked ends by itself.")
+        return
     ruled = entries.Ruled(who.name, who.id, room.id if room else 0, command.name, value, command.reason)
+    ruled.until = until(core, command.seconds)
     core.ask(peer, command, ruled)
+
+
+def end_what_passes(core: Core) -> None:
+    """Have what was closed or locked for a time open again."""
+    for (room, name), end in core.state.passing.items():
+        if end <= core.at:
+            core.propose(entries.Ruled("the broker", 0, room, name, "off", ""))
 
 
 def _rules(core: Core, peer: Peer, who: Actor, command: Rules) -> None:

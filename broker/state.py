@@ -149,6 +149,7 @@ class Snapshot(msgspec.Struct):
     tickets: list[Ticket]
     barred: dict[str, Penalty]  # by network
     removed: list[int]  # sequences of messages that are shown no more
+    passing: dict[tuple[int, str], int] = {}  # room (0: the broker) and rule → when it is off again, ms since the epoch
 
 
 class State:
@@ -163,6 +164,7 @@ class State:
         self.tickets: dict[int, Ticket] = {t.id: t for t in snapshot.tickets} if snapshot else {}
         self.barred: dict[str, Penalty] = snapshot.barred if snapshot else {}
         self.removed: set[int] = set(snapshot.removed) if snapshot else set()
+        self.passing: dict[tuple[int, str], int] = snapshot.passing if snapshot else {}
         # Derived, for look-ups:
         self.by_key = {account.key: account for account in self.accounts.values()}
         self.by_nick = {fold(account.nick): account for account in self.accounts.values() if account.nick}
@@ -191,6 +193,7 @@ class State:
             list(self.tickets.values()),
             self.barred,
             sorted(self.removed),
+            self.passing,
         )
 
     @property

@@ -42,6 +42,13 @@ def _lasting(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _kicking(parser: argparse.ArgumentParser) -> None:
+    add_common(parser)
+    parser.add_argument(
+        "--for", dest="seconds", type=_span, metavar="TIME", help=_("keep out for 10m, 24h, 7d (default: come again)")
+    )
+
+
 def _inviting(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
     parser.add_argument("--uses", type=_uses, default=1, metavar="N", help=_("how many keys may come in with it (1)"))
@@ -79,8 +86,14 @@ def _deed(needs: int, what: str, ask: Deed) -> Callable[[argparse.Namespace], in
     return run
 
 
-def _reason(words: list[str], first: int = 1) -> str:
-    return " ".join(words[first:])
+def _reason(words: list[str]) -> str:
+    return " ".join(words[1:])
+
+
+def _shut(chat: Any, options: argparse.Namespace, rule: str, reason: list[str], where: str) -> Any:
+    """Close a room, or lock the broker; the reason is the rule's value."""
+    room = where if where == EVERYONE else check_room(where)
+    return chat.set_rule(rule, " ".join(reason) or "on", room, seconds=options.seconds)
 
 
 def _number(text: str) -> int:
@@ -149,8 +162,8 @@ DUTIES = {
     "kick": Subcommand(
         N_("end a person's sessions"),
         "NICK [REASON ...]",
-        add_common,
-        _deed(1, N_("a nick"), lambda chat, words, _: chat.kick(words[0], _reason(words))),
+        _kicking,
+        _deed(1, N_("a nick"), lambda chat, words, options: chat.kick(words[0], _reason(words), options.seconds)),
     ),
     "ban": Subcommand(
         N_("keep out a person's key, an address or a range"),
@@ -185,11 +198,11 @@ DUTIES = {
     "close": Subcommand(
         N_("close a room: nobody may speak there or enter"),
         "'#ROOM' [REASON ...]",
-        add_common,
+        _lasting,
         _deed(
             1,
             N_("a room"),
-            lambda chat, words, _: chat.set_rule("closed", _reason(words) or "on", check_room(words[0])),
+            lambda chat, words, options: _shut(chat, options, "closed", words[1:], check_room(words[0])),
         ),
     ),
     "reopen": Subcommand(
@@ -201,8 +214,8 @@ DUTIES = {
     "lock": Subcommand(
         N_("let nobody new in for now"),
         "[REASON ...]",
-        add_common,
-        _deed(0, N_("a reason"), lambda chat, words, _: chat.set_rule("locked", "on", EVERYONE, _reason(words, 0))),
+        _lasting,
+        _deed(0, N_("a reason"), lambda chat, words, options: _shut(chat, options, "locked", words, EVERYONE)),
     ),
     "unlock": Subcommand(
         N_("let newcomers in again"),

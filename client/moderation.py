@@ -62,9 +62,9 @@ class Moderation(ABC):
     @abstractmethod
     def _invite_with(self, token: str) -> str: ...
 
-    def kick(self, who: str, reason: str = "") -> Receipt:
-        """Moderator: end the sessions of whoever goes by a nick (or of a key)."""
-        return self._submit(Kick(1, plain(who), plain(reason)))
+    def kick(self, who: str, reason: str = "", seconds: float | None = None) -> Receipt:
+        """Moderator: end the sessions of whoever goes by a nick (or of a key), who may come again after `seconds`."""
+        return self._submit(Kick(1, plain(who), plain(reason), seconds))
 
     def ban(self, who: str, reason: str = "", seconds: float | None = None) -> Receipt:
         """Moderator: kick, and refuse the key; or refuse an address or range. For so long, or for good."""
@@ -98,9 +98,11 @@ class Moderation(ABC):
         """Free our nick and give up registration and role; as an admin anybody's."""
         return self._submit(Revoke(1, plain(who), plain(reason)))
 
-    def set_rule(self, name: str, value: str, where: str = EVERYONE, reason: str = "") -> Receipt:
-        """Set a rule of the broker ('*') or of a room; see PROTOCOL.md for which there are, and who may."""
-        return self._submit(Rule(1, plain(where), plain(name), plain(value), plain(reason)))
+    def set_rule(
+        self, name: str, value: str, where: str = EVERYONE, reason: str = "", seconds: float | None = None
+    ) -> Receipt:
+        """Set a rule of the broker ('*') or of a room; see PROTOCOL.md for which there are, who may, and which end."""
+        return self._submit(Rule(1, plain(where), plain(name), plain(value), plain(reason), seconds))
 
     def rules(self, where: str = EVERYONE, timeout: float | None = 5.0) -> dict[str, str]:
         """The rules of the broker ('*') or of a room: each name with its value."""

@@ -185,11 +185,12 @@ class Unregister(Command, tag="unregister"):
 
 
 class Kick(Command, tag="kick"):
-    """End a person's sessions."""
+    """End a person's sessions; with `seconds`, keep the key out for so long."""
 
     number: Number
     who: str
     reason: str = ""
+    seconds: Seconds | None = None
 
 
 class Ban(Command, tag="ban"):
@@ -264,6 +265,7 @@ class Rule(Command, tag="rule"):
     name: str
     value: str
     reason: str = ""
+    seconds: Seconds | None = None  # what is closed or locked opens by itself then
 
 
 class Rules(Command, tag="rules"):

@@ -255,6 +255,7 @@ class Ruled(Event, tag="ruled"):
     value: str  # as it is now
     by: str  # the nick of who set it
     reason: str = ""  # may be empty
+    seconds: float | None = None  # until it is off again by itself; None: as long as nobody sets it
 
 
 class Moderated(Event, tag="moderated"):

@@ -162,8 +162,8 @@ class FakeClient(Moderation):
     def stay(self, reason: str = "") -> Any:
         return self._command("stay", reason)
 
-    def kick(self, who: str, reason: str = "") -> Any:
-        return self._command("kick", who, reason)
+    def kick(self, who: str, reason: str = "", seconds: float | None = None) -> Any:
+        return self._command("kick", who, reason, seconds)
 
     def ban(self, who: str, reason: str = "", seconds: float | None = None) -> Any:
         return self._command("ban", who, reason, seconds)

@@ -55,14 +55,14 @@ def test_a_day_of_a_moderator_in_the_shell(broker: BrokerProcess) -> None:
         shell(broker, "unmute", "bob")
         shell(broker, "delete", str(seq), "off", "topic")
         assert shell(broker, "history", "#general") == ""
-        shell(broker, "close", "#general", "moved")
+        shell(broker, "close", "#general", "moved", "--for", "1h")
         with pytest.raises(Rejected, match="#general is closed: moved"):
             bob.send("#general", "more").wait(DEADLINE)
         shell(broker, "reopen", "#general")
         shell(broker, "rules", "#general", "topic", "All", "things")
         assert "topic      All things" in shell(broker, "rules", "#general")
-        shell(broker, "lock", "raid")
-        assert "nobody new" in shell(broker, "who", nick="eve", check=False)
+        shell(broker, "lock", "raid", "--for", "1h")
+        assert "nobody new at present: raid" in shell(broker, "who", nick="eve", check=False)
         shell(broker, "unlock")
         shell(broker, "kick", "bob", "enough")
         with pytest.raises(Rejected, match="You were kicked by alice: enough"):
@@ -165,7 +165,7 @@ def test_every_duty_at_the_console(console: tuple[Talk, list[str]], broker: Brok
         assert "50" in type_line(console, "/rule", "rate")
         type_line(console, "/topic Deploys", "alice set the topic of #general: Deploys")
         type_line(console, "/topic", "#general: Deploys")
-        type_line(console, "/close moved to #dev", "alice closed #general: moved to #dev.")
+        type_line(console, "/close for 2h moved to #dev", "alice closed #general for 2 hours: moved to #dev.")
         type_line(console, "/reopen", "alice opened #general again.")
         type_line(console, "/lock", "alice locked the broker")
         type_line(console, "/unlock", "alice unlocked the broker.")
@@ -191,7 +191,11 @@ def test_every_duty_at_the_console(console: tuple[Talk, list[str]], broker: Brok
         (Ruled("#ops", "topic", "News", "al"), "al set the topic of #ops: News"),
         (Ruled("#ops", "closed", "moved", "al"), "al closed #ops: moved."),
         (Ruled("#ops", "closed", "off", "al"), "al opened #ops again."),
-        (Ruled("*", "locked", "on", "al", "raid"), "al locked the broker: nobody new comes in: raid."),
+        (
+            Ruled("*", "locked", "raid", "al", "", 3600.0),
+            "al locked the broker for 60 minutes, so nobody new comes in: raid.",
+        ),
+        (Ruled("#ops", "closed", "off", "the broker"), "the broker opened #ops again."),
         (Ruled("*", "rate", "5", "al"), "al set rate here to 5."),
         (Moderated("muted", "al", "", "loud", 600.0), "al muted you for 10 minutes: loud."),
         (Moderated("granted", "al", "admin"), "You are admin now, by al."),

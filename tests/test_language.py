@@ -201,6 +201,13 @@ def test_texts_within_texts() -> None:
         "Нужна роль announcer или выше, чтобы объявлять в #ops."
     )
     assert told("You were banned by bob, by your address: spam") == "Сеанс завершён: бан от bob, по адресу: spam"
+    assert told("You were banned for 2 hours by bob, by your address: paid for it") == (
+        "Сеанс завершён: бан на 2 ч от bob, по адресу: paid for it"
+    )
+    assert told("You were banned for 2 hours by bob, by your address") == "Сеанс завершён: бан на 2 ч от bob, по адресу"
+    assert told("You were kicked for 10 minutes by bob: paid for it") == (
+        "Сеанс завершён: кик на 10 мин от bob: paid for it"
+    )
     assert told("You were kicked by bob: spam") == "Сеанс завершён: кик от bob: spam"
     assert told("The log cannot be written: disk full. Nothing of it was accepted; it can be sent again.") == (
         "Журнал нельзя записать: disk full. Ничего из этого не принято; можно отправить снова."

@@ -56,7 +56,7 @@ from messages import (
     key_text,
 )
 
-from .wire import Remote, Wire, key_of
+from .wire import BrittleLog, Remote, Wire, key_of
 
 
 @pytest.fixture
@@ -314,6 +314,82 @@ def test_a_closed_room_takes_nobody_and_nothing_until_it_is_opened(wire):
     assert refused == ["#ops is closed: moved to #dev."] * 2
     alice.say(Rule(2, "#ops", "closed", "off"))
     assert refusals(bob.say(Post(4, "#ops", "y")) + cid.say(Join(2, "#ops"))) == []
+
+
+def test_what_is_closed_for_a_time_opens_by_itself(wire):
+    alice, bob = person(wire, "alice", "moderator"), person(wire, "bob")
+    bob.say(Join(1, "#ops"))
+    alice.say(Rule(1, "#ops", "closed", "moved", "", 5.0))
+    assert [(event.value, event.by, event.seconds) for event in bob.hear(Ruled)] == [("moved", "alice", 5.0)]
+    wire.tick(seconds=4.9)
+    assert refusals(bob.say(Post(2, "#ops", "x"))) == ["not_allowed"]
+    wire.tick(seconds=0.2)
+    assert [(event.value, event.by, event.seconds) for event in bob.hear(Ruled)] == [("off", "the broker", None)]
+    assert refusals(bob.say(Post(3, "#ops", "x"))) == []
+    assert deeds(wire)[-1] == ("ruled", "the broker", "#ops", "closed: off", "")
+    wire.tick(seconds=10)
+    assert wire.core.deadline(wire.now) != wire.now, "once"
+
+
+def test_what_is_set_anew_lasts_as_the_new_word_says(wire):
+    alice = person(wire, "alice", "admin")
+    alice.say(Rule(1, "*", "locked", "raid", "", 5.0), Rule(2, "*", "locked", "raid"))
+    wire.tick(seconds=10)
+    assert wire.core.state.rule("locked") == "raid"
+    alice.say(Rule(3, "*", "locked", "raid", "", 5.0), Rule(4, "*", "locked", "off"))
+    wire.tick(seconds=10)
+    assert [deed[1:4] for deed in deeds(wire)[-4:]] == [
+        ("alice", "the broker", f"locked: {value}") for value in ("raid", "raid", "raid", "off")
+    ]
+
+
+def test_a_broker_that_was_down_when_the_time_was_over_opens_then(wire):
+    person(wire, "alice", "moderator").say(Rule(1, "*", "locked", "on", "", 60.0))
+    wire.core.store_snapshot()
+    wire.now += 100
+    wire.start()
+    wire.tick()
+    assert wire.core.state.rule("locked") == "off"
+
+
+def test_while_the_log_cannot_be_written_nothing_opens_and_nothing_spins(tmp_path):
+    wire = Wire(BrittleLog(tmp_path / "log.db"))
+    person(wire, "alice", "moderator").say(Rule(1, "*", "locked", "on", "", 1.0))
+    wire.log.broken = True
+    wire.tick(seconds=3)
+    assert wire.core.deadline(wire.now) > wire.now
+    wire.log.broken = False
+    wire.tick(seconds=3)
+    assert wire.core.state.rule("locked") == "off"
+
+
+@pytest.mark.parametrize(("name", "value"), [("rate", "50"), ("access", "closed"), ("locked", "off")])
+def test_only_what_is_closed_or_locked_ends_by_itself(wire, name, value):
+    assert refusals(person(wire, "alice", "admin").say(Rule(1, "*", name, value, "", 60.0))) == ["not_allowed"]
+
+
+def test_who_is_kicked_for_a_time_comes_again_after_it(wire):
+    alice, bob = person(wire, "alice", "moderator"), person(wire, "bob")
+    alice.say(Kick(1, "bob", "cool down", 600.0))
+    assert bob.hear(Dismissed) == [Dismissed("kicked", "You were kicked for 10 minutes by alice: cool down")]
+    assert "You are banned here until" in wire.connect("bob").hear(Rejected)[0].text
+    assert deeds(wire)[-1] == ("kicked", "alice", "bob", "", "cool down")
+    wire.tick(seconds=601)
+    assert wire.connect("bob").hear(Welcome)
+
+
+def test_a_kick_shortens_no_ban(wire):
+    alice = person(wire, "alice", "moderator")
+    wire.connect("bob")
+    alice.say(Ban(1, "bob", "", 3600.0), Kick(2, "bob", "", 60.0))
+    wire.tick(seconds=100)
+    assert wire.connect("bob").hear(Welcome) == []
+
+
+def test_who_is_banned_reads_for_how_long(wire):
+    alice, bob = person(wire, "alice", "moderator"), person(wire, "bob")
+    alice.say(Ban(1, "bob", "spam", 7200.0))
+    assert bob.hear(Dismissed) == [Dismissed("banned", "You were banned for 2 hours by alice: spam")]
 
 
 def test_a_private_room_is_not_there_for_those_who_were_not_let_in(wire):

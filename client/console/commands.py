@@ -151,14 +151,14 @@ TABLE = (
     Command(
         ("/revoke",), "[NICK] [reason]", N_("free my nick, end role; admins: another's"), 0, 2, duties.revoke, "nick"
     ),
-    Command(("/kick",), "NICK [reason]", N_("moderators: end a person's sessions"), 1, 2, duties.kick, "nick"),
+    Command(("/kick",), "NICK [for 10m] [reason]", N_("moderators: put out"), 1, 2, duties.kick, "nick"),
     Command(("/ban",), "NICK|ADDRESS [for 2h] [reason]", N_("moderators: keep out"), 1, 2, duties.ban, "nick"),
     Command(("/unban",), "NICK|ADDRESS", N_("moderators: let in again"), 1, 1, duties.unban, "nick"),
     Command(("/mute",), "NICK [for 10m] [reason]", N_("moderators: nobody hears it"), 1, 2, duties.mute, "nick"),
     Command(("/unmute",), "NICK", N_("moderators: let speak again"), 1, 1, duties.unmute, "nick"),
-    Command(("/close",), "[#room] [reason]", N_("moderators, owners: close a room"), 0, 2, duties.close, "room"),
-    Command(("/reopen",), "[#room]", N_("moderators, owners: open it again"), 0, 1, duties.reopen, "room"),
-    Command(("/lock",), "[reason]", N_("moderators: nobody new comes in"), 0, 1, duties.lock),
+    Command(("/close",), "[#room] [for 2h] [reason]", N_("moderators: close a room"), 0, 2, duties.close, "room"),
+    Command(("/reopen",), "[#room]", N_("moderators: open it again"), 0, 1, duties.reopen, "room"),
+    Command(("/lock",), "[for 1h] [reason]", N_("moderators: nobody new comes in"), 0, 1, duties.lock),
     Command(("/unlock",), "", N_("moderators: newcomers come in again"), 0, 0, duties.unlock),
     Command(("/audit",), "[N]", N_("moderators: who did what to whom"), 0, 1, duties.audit),
     Command(("/grant",), "NICK ROLE", N_("admins: give a person a role"), 2, 2, duties.grant, "nick"),

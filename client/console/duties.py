@@ -16,8 +16,10 @@ from .talk import Talk
 
 def kick(talk: Talk, arguments: list[str]) -> None:
     """End a person's sessions."""
-    who, reason = _who(arguments)
-    do(talk, "/kick", lambda: talk.chat.kick(who, reason), _("{who} was kicked out.").format(who=who))
+    who, rest = _who(arguments)
+    seconds, reason = _span(rest)
+    done = _("{who} was kicked out{span}.").format(who=who, span=_for(seconds))
+    do(talk, "/kick", lambda: talk.chat.kick(who, reason, seconds), done)
 
 
 def ban(talk: Talk, arguments: list[str]) -> None:
@@ -115,7 +117,8 @@ def topic(talk: Talk, arguments: list[str]) -> None:
 def close(talk: Talk, arguments: list[str]) -> None:
     """Close a room: nobody may speak there or enter."""
     room, rest = _room(talk, arguments)
-    carry_out(talk, lambda: talk.chat.set_rule("closed", " ".join(rest) or "on", room), _told_to_all)
+    seconds, reason = _span(" ".join(rest))
+    carry_out(talk, lambda: talk.chat.set_rule("closed", reason or "on", room, seconds=seconds), _told_to_all)
 
 
 def reopen(talk: Talk, arguments: list[str]) -> None:
@@ -126,8 +129,8 @@ def reopen(talk: Talk, arguments: list[str]) -> None:
 
 def lock(talk: Talk, arguments: list[str]) -> None:
     """Let nobody new in for now."""
-    reason = arguments[0] if arguments else ""
-    carry_out(talk, lambda: talk.chat.set_rule("locked", "on", EVERYONE, reason), _told_to_all)
+    seconds, reason = _span(arguments[0] if arguments else "")
+    carry_out(talk, lambda: talk.chat.set_rule("locked", reason or "on", seconds=seconds), _told_to_all)
 
 
 def unlock(talk: Talk, arguments: list[str]) -> None:

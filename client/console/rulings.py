@@ -12,7 +12,8 @@ from .words import by_whom
 
 def ruled(event: Ruled) -> str:
     """A rule has another value."""
-    where, value, by = event.where, harmless(event.value), by_whom(event.by)
+    where, value, by, span = event.where, harmless(event.value), by_whom(event.by), _for(event.seconds)
+    because = "" if value == "on" else f": {value}"  # of what is a reason, or just on
     match event.name:
         case "topic":
             return (
@@ -23,12 +24,12 @@ def ruled(event: Ruled) -> str:
         case "closed" if value == "off":
             return _("{by} opened {where} again.").format(by=by, where=where)
         case "closed":
-            why = "" if value == "on" else f": {value}"
-            return _("{by} closed {where}{why}.").format(by=by, where=where, why=why)
+            return _("{by} closed {where}{span}{why}.").format(by=by, where=where, span=span, why=because)
+        case "locked" if value == "off":
+            return _("{by} unlocked the broker.").format(by=by)
         case "locked":
-            locked = _("{by} locked the broker: nobody new comes in{why}.")
-            text = locked if value == "on" else _("{by} unlocked the broker{why}.")
-            return text.format(by=by, why=_why(event.reason))
+            locked = _("{by} locked the broker{span}, so nobody new comes in{why}.")
+            return locked.format(by=by, span=span, why=because)
     whose = _("here") if where == EVERYONE else _("in {room}").format(room=harmless(where))
     return _("{by} set {name} {place} to {value}{why}.").format(
         by=by, name=harmless(event.name), place=whose, value=value, why=_why(event.reason)
@@ -40,9 +41,8 @@ def moderated(event: Moderated) -> str:
     by, detail, why = by_whom(event.by), harmless(event.detail), _why(event.reason)
     match event.what:
         case "muted":
-            span = "" if event.seconds is None else _(" for {span}").format(span=span_text(event.seconds))
             return _("{by} muted you{span}{why}. What you say is not taken meanwhile.").format(
-                by=by, span=span, why=why
+                by=by, span=_for(event.seconds), why=why
             )
         case "unmuted":
             return _("{by} unmuted you.").format(by=by)
@@ -72,6 +72,10 @@ def slowed(event: Slowed) -> str:
     return _("That was faster than the broker allows. The rest goes out by itself in {span}.").format(
         span=span_text(event.seconds)
     )
+
+
+def _for(seconds: float | None) -> str:
+    return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
 
 
 def _why(reason: str) -> str:

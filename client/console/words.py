@@ -41,7 +41,7 @@ SHARING = {
 }
 
 
-OPERATOR = (N_("operator"), N_("the operator"))  # as the broker calls who runs it: no nick is one of them
+OPERATOR = (N_("operator"), N_("the operator"), N_("the broker"))  # as the broker calls who runs it, and itself
 
 
 def place(target: str) -> str:
