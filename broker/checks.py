@@ -68,7 +68,12 @@ def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, 
         return account.id, f"@{account.nick}"
     room = core.state.by_room.get(wire)
     if room is None or not may_know(core, actor(core, peer), room):
-        core.refuse(peer, number, Code.NO_SUCH_ROOM, f"There is no room {wire}; joining it would make it.")
+        core.refuse(
+            peer,
+            number,
+            Code.NO_SUCH_ROOM,
+            f"There is no room {wire} that you know of; joining makes it if the name is free.",
+        )
         return None
     return room.id, wire
 

@@ -85,6 +85,8 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
             if isinstance(command, Ban) and network not in core.state.barred and not room_for_bar(core):
                 text = f"{BARRED:,} addresses are banned already; let some in again, or ban a range."
                 core.refuse(peer, command.number, Code.TOO_MANY, text)
+            elif isinstance(command, Unban) and network and network not in core.state.barred:
+                core.answer(peer, Done(command.number))
             elif network and has_rank(core, peer, command.number, who, "admin" if is_wide(network) else "moderator"):
                 core.ask(peer, command, _barring(core, who, command, network))
         case _:
@@ -152,7 +154,7 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
         if not has_rank(core, peer, command.number, who, "admin"):
             return None
     try:
-        account = core.state.whom(name, holder_counts=isinstance(command, HELD))
+        account = core.state.whom(name, holder_counts=isinstance(command, HELD), meant=lambda one: _lifts(command, one))
     except LookupError as error:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
         return None
@@ -165,7 +167,7 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
 def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Account) -> AnyDeed | None:
     """The entry that says what was done to an account; None: it was refused."""
     by, whom = (who.name, who.id), account.last_nick
-    if _changes_nothing(command, account):
+    if isinstance(command, (Unban, Unmute)) and not _lifts(command, account):  # which need not be written down
         core.answer(peer, Done(command.number))
         return None
     match command:
@@ -188,11 +190,11 @@ def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Acco
     return None
 
 
-def _changes_nothing(command: Moderating, account: Account) -> bool:
-    """Whether there is nothing to lift, which need not be written down."""
-    return (isinstance(command, Unban) and account.ban is None) or (
-        isinstance(command, Unmute) and account.mute is None
-    )
+def _lifts(command: Moderating, account: Account) -> bool:
+    """Whether a command ends a ban or a mute of this account."""
+    if isinstance(command, Unban):
+        return account.ban is not None
+    return isinstance(command, Unmute) and account.mute is not None
 
 
 def _new_key(core: Core, name: str) -> bool:

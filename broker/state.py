@@ -7,6 +7,7 @@ the same entries always give the same state. What those with a role did is folde
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -354,11 +355,14 @@ class State:
         self.members[room.id].add(account.id)
         return True
 
-    def whom(self, name: str, *, holder_counts: bool) -> Account:
+    def whom(
+        self, name: str, *, holder_counts: bool, meant: Callable[[Account], bool] = lambda account: False
+    ) -> Account:
         """The account that somebody means by a nick or by the text of a key.
 
         Nicks change hands. `holder_counts`: whoever holds the nick now is meant; otherwise, and when nobody holds it,
-        it must be the only key that went by it last. Raises LookupError with a sentence.
+        it must be the only key that went by it last, or the only one of these which can be `meant`. Raises LookupError
+        with a sentence.
         """
         with suppress(InvalidAddress):  # most often it is no key
             if (account := self.by_key.get(parse_key(name))) is not None:
@@ -368,6 +372,9 @@ class State:
         held = [account for account in known if account.nick]
         if not known:
             raise LookupError(f"Nobody called {name[:NICK_LENGTH]} is known here.")
+        likely = [account for account in known if meant(account)]
+        if len(likely) == 1 and not holder_counts:
+            return likely[0]
         if len(known) == 1 or (held and holder_counts):
             return (held or known)[0]
         keys = ", ".join(key_text(account.key) + (" (holds it now)" if account.nick else "") for account in known[-5:])

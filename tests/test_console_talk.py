@@ -187,6 +187,38 @@ def test_a_question_without_an_answer_is_told(desk: Desk) -> None:
     desk.type("/who").sees("did not answer in time")
 
 
+def test_what_is_typed_behind_a_join_goes_to_that_room_before_the_broker_has_answered(desk: Desk) -> None:
+    desk.chat.outcomes = [None, None, None]
+    desk.type("/join #sec")
+    desk.type("for their ears")
+    assert desk.chat.calls[-1] == ("send", "#sec", "for their ears")
+    assert "You are talking to" not in desk.screen, "that is not certain yet"
+    join, said = desk.chat.receipts
+    join.answer(refused("not_allowed", "#sec is for those who were let in."))
+    said.answer(refused("no_such_room", "There is no room #sec that you know of."))
+    for text in ("#sec is for those who were let in.", "You are talking to #general", "for their ears"):
+        desk.sees(text)
+    assert desk.talk.current == "#general"
+
+
+def test_what_is_typed_behind_a_leave_does_not_go_where_one_has_left(desk: Desk) -> None:
+    desk.type("/join #ops").sees("You are talking to #ops")
+    desk.chat.outcomes = [None, None]
+    desk.type("/leave").type("good morning")
+    assert desk.chat.calls[-1] == ("send", "#general", "good morning")
+    desk.chat.receipts[-2].answer(refused("not_stored", "The log cannot be written."))
+    desk.sees("The log cannot be written.")
+    desk.until(lambda: desk.talk.current == "#ops")
+
+
+def test_a_join_that_is_answered_late_does_not_turn_back_who_turned_elsewhere(desk: Desk) -> None:
+    desk.chat.outcomes = [None]
+    desk.type("/join #ops").type("/to bob").sees("You are talking to @bob")
+    desk.chat.receipts[0].answer(7)
+    desk.until(lambda: not desk.talk.answers._open)
+    assert desk.talk.current == "@bob"
+
+
 def test_joining_a_room_turns_to_it_and_leaving_turns_back(desk: Desk) -> None:
     desk.type("/join ops").sees("You are talking to #ops")
     desk.type("to the room")
@@ -372,7 +404,7 @@ def test_a_line_that_is_answered_at_once_is_never_shown_as_waiting(desk: Desk, m
     desk.happens(connected()).sees("/quit")
     desk.type("good morning").sees("alice   good morning")
     desk.chat.outcomes = [None, None]
-    desk.type("/join #ops").type("still there?").sees("Waiting for the broker: still there?")
+    desk.type("/join #ops").type("still there?").sees("Waiting for the broker: still there? (to #ops)")
     assert desk.screen.count("Waiting for the broker") == 1
 
 

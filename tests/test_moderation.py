@@ -49,6 +49,7 @@ from messages import (
     Stay,
     Staying,
     Transfer,
+    Unban,
     Uninvite,
     Unmute,
     Welcome,
@@ -684,14 +685,27 @@ def test_a_role_keeps_the_nick(wire):
     assert refusals(wire.connect("eve", nick="Mod").hear()) == ["nick_taken"]
 
 
+@pytest.mark.parametrize(("done", "lifted"), [(Mute, Unmute), (Ban, Unban)])
+def test_of_those_who_went_by_a_nick_the_one_who_is_muted_or_banned_is_meant(wire, done, lifted):
+    mod, _ = person(wire, "mod", "moderator"), person(wire, "bob")
+    mod.say(done(1, "bob"))
+    wire.peers[-1].say(Bye())
+    other = wire.connect("other", nick="bob")
+    mod.hear()
+    assert refusals(mod.say(lifted(2, "bob"))) == []
+    account = wire.core.state.by_key[key_of("bob")]
+    assert (account.mute, account.ban) == (None, None)
+    other.say(Bye())
+    mod.say(done(3, key_text(key_of("bob"))), done(4, key_text(key_of("other"))))
+    assert refusals(mod.say(lifted(5, "bob"))) == ["no_such_nick"], "two are"
+
+
 def test_what_is_not_there_is_not_lifted_and_not_written_down(wire):
     mod = person(wire, "mod", "moderator")
     person(wire, "bob")
     head = wire.log.head
-    from messages import Done, Unban
-
-    answers = mod.say(Unban(1, "bob")) + mod.say(Unmute(2, "bob"))
-    assert [type(event) for event in answers if not isinstance(event, Presence)] == [Done, Done]
+    answers = mod.say(Unban(1, "bob")) + mod.say(Unmute(2, "bob")) + mod.say(Unban(5, "192.0.2.0/24"))
+    assert [type(event) for event in answers if not isinstance(event, Presence)] == [Done] * 3
     assert refusals(operator(wire).say(Uninvite(1, 99))) == ["not_allowed"]
     assert refusals(mod.say(Ban(3, ""), Mute(4, ""))) == ["no_such_nick"] * 2
     assert wire.log.head == head

@@ -92,15 +92,20 @@ def _say(talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None]
 
 
 def carry_out(
-    talk: Talk, command: Callable[[], Receipt], then: Callable[[int], None], line: str = ""
+    talk: Talk,
+    command: Callable[[], Receipt],
+    then: Callable[[int], None],
+    line: str = "",
+    otherwise: Callable[[], None] = lambda: None,
 ) -> Receipt | None:
-    """Give a command to the client; say so when it, or later the broker, refuses."""
+    """Give a command to the client; say so when it, or later the broker, refuses, and do what follows from that."""
     try:
         receipt = command()
     except (ClientError, MessageError) as error:
         talk.refuse(error, line)
+        otherwise()
         return None
-    talk.answers.expect(receipt, then, line)
+    talk.answers.expect(receipt, then, line, otherwise)
     return receipt
 
 
@@ -163,7 +168,18 @@ def join(talk: Talk, arguments: list[str]) -> None:
     except MessageError as error:
         talk.refuse(error)
         return
-    carry_out(talk, lambda: talk.chat.join(room), lambda seq: talk.turn_to(room))
+    before = talk.current
+    talk.turn_to(room, silently=True)  # at once: what is typed behind it is meant for that room
+
+    def entered(seq: int) -> None:
+        if talk.current == room:
+            talk.turn_to(room)
+
+    def refused() -> None:
+        if talk.current == room:
+            talk.turn_to(before)
+
+    carry_out(talk, lambda: talk.chat.join(room), entered, otherwise=refused)
 
 
 def leave(talk: Talk, arguments: list[str]) -> None:
@@ -177,23 +193,31 @@ def leave(talk: Talk, arguments: list[str]) -> None:
         talk.refuse(error)
         return
 
+    was_here = talk.current == room
+    others = [name for name in talk.chat.rooms if name != room]
+    target = GENERAL if GENERAL in others or not others else others[0]
+    if was_here:
+        talk.turn_to(target, silently=True)  # at once: what is typed behind it is not meant for the room that was left
+
     def left(seq: int) -> None:
         talk.done("/leave", _("You left {room}.").format(room=room))
         talk.attention.turned(room)
-        if talk.current != room:
+        if not was_here or talk.current != target:
             return
-        others = [name for name in talk.chat.rooms if name != room]
-        target = GENERAL if GENERAL in others or not others else others[0]
         if target != room:
             talk.turn_to(target)
-        if not others:
+        if not any(name != room for name in talk.chat.rooms):
             talk.tell(
                 _("You no longer hear {target}, but plain text still goes there; /to TARGET changes that.").format(
                     target=target
                 )
             )
 
-    carry_out(talk, lambda: talk.chat.leave(room), left)
+    def refused() -> None:
+        if was_here and talk.current == target:
+            talk.turn_to(room)
+
+    carry_out(talk, lambda: talk.chat.leave(room), left, otherwise=refused)
 
 
 def rename(talk: Talk, arguments: list[str]) -> None:

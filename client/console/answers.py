@@ -51,6 +51,7 @@ class Waiting:
     receipt: Receipt
     then: Callable[[int], None]
     line: str  # what to give back in words when it is refused; empty: nothing was written
+    otherwise: Callable[[], None]  # when it is refused
     since: float = field(default_factory=monotonic)
     context: Context = field(default_factory=copy_context)
     told: bool = False  # that there is no answer yet
@@ -73,9 +74,15 @@ class Answers:
 
     # --- on the console's thread ------------------------------------------------------------------------------------
 
-    def expect(self, receipt: Receipt, then: Callable[[int], None], line: str = "") -> None:
-        """Call `then` with the sequence once accepted; say so when refused, giving `line` back."""
-        waiting = Waiting(receipt, then, line)
+    def expect(
+        self,
+        receipt: Receipt,
+        then: Callable[[int], None],
+        line: str = "",
+        otherwise: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Call `then` with the sequence once accepted; when refused say so with `line`, and call `otherwise`."""
+        waiting = Waiting(receipt, then, line, otherwise)
         self._open[id(waiting)] = waiting
         self._queue.put(waiting)
 
@@ -138,6 +145,7 @@ class Answers:
         elif isinstance(outcome, Rejected):
             del self._open[id(waiting)]
             waiting.context.run(self._listener.refuse, outcome, waiting.line)
+            waiting.context.run(waiting.otherwise)
         # else the client was closed: the line stays open, and leaving tells so
         self._check_end()
 

@@ -85,7 +85,8 @@ def transfer(talk: Talk, arguments: list[str]) -> None:
 def revoke(talk: Talk, arguments: list[str]) -> None:
     """Free a nick, and end registration and role: mine, or as an admin another's."""
     who, reason = _who([*arguments, ""]) if arguments else ("", "")
-    do(talk, "/revoke", lambda: talk.chat.revoke(who, reason), _("The nick {who} is free.").format(who=who))
+    done = _("The nick {who} is free.").format(who=who or talk.chat.nick)
+    do(talk, "/revoke", lambda: talk.chat.revoke(who, reason), done)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------

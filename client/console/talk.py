@@ -376,13 +376,14 @@ class Talk:
 
     # --- the conversation and the end -------------------------------------------------------------------------------
 
-    def turn_to(self, target: str) -> None:
+    def turn_to(self, target: str, *, silently: bool = False) -> None:
         """Make `target` the current conversation."""
         if fold(target) != fold(self.current):
             self.place = None
         self.current = target
-        self.attention.turned(target)
-        self.show(Turned(target))
+        if not silently:
+            self.attention.turned(target)
+            self.show(Turned(target))
 
     def fail(self, error: Exception) -> None:
         """The end that is not the person's choice: the broker's, or a bug."""
