@@ -39,6 +39,7 @@ class Connections:
         """`patience`: seconds in which a connection must have said something."""
         self._patience = patience
         self._open: dict[int, Peer | None] = {}  # by descriptor; None: has said nothing yet
+        self._addresses: dict[int, str] = {}  # of these, where they come from
         self._descriptors: dict[Peer, int] = {}
         self._silent: dict[int, Stranger] = {}  # by descriptor, those that came first in front
         self._fresh: dict[int, float] = {}  # of these, when to see whether anything came of them at all, monotonic
@@ -54,6 +55,10 @@ class Connections:
         """All of them by descriptor; None: has said nothing yet."""
         return self._open
 
+    def address(self, descriptor: int) -> str:
+        """Where an open connection comes from; empty: from a Unix socket."""
+        return self._addresses.get(descriptor, "")
+
     def accepted(self, descriptor: int, now: float, address: str = "") -> int | None:
         """A connection is there; returns the descriptor of one that is too much and must be cut, maybe this one.
 
@@ -61,6 +66,7 @@ class Connections:
         who means it has said something before long.
         """
         self._open[descriptor] = None
+        self._addresses[descriptor] = address
         self._heard(descriptor)  # so that the new one stands behind all others
         address = site(address)
         self._fresh[descriptor] = now + MUTE_SECONDS
@@ -86,6 +92,7 @@ class Connections:
         """A connection is over; returns whose it was, if anything of it was read."""
         self._heard(descriptor)
         peer = self._open.pop(descriptor, None)
+        self._addresses.pop(descriptor, None)
         if peer is None:
             self._unread.add(descriptor)
         else:

@@ -23,6 +23,7 @@ from messages import (
     Malformed,
     Rejected,
     Storing,
+    key_text,
 )
 
 from . import applying, countdown, effects, feeding, leaving, limits, requests, rulings
@@ -191,7 +192,8 @@ class Core:
         self.answer(peer, Rejected(number, code, text))
         peer.refused += peer.session is None
         if peer.refused <= NOTED_REFUSALS:
-            self.note("refused", who=self.name_of(peer), why=text, code=str(code))
+            address = peer.address if peer.session is None else ""
+            self.note("refused", who=self.name_of(peer), address=address, why=text, code=str(code))
 
     def tell(self, audience: Iterable[Session], event: AnyEvent, but: Session | None = None) -> None:
         """Send an event that is not in the log; sessions fed from the log get it with their answers."""
@@ -212,7 +214,7 @@ class Core:
         if peer.session is not None:
             return peer.session.here.account.nick
         account = self.state.by_key.get(peer.key)
-        return account.last_nick if account else "someone"
+        return account.last_nick if account else key_text(peer.key)
 
     # --- the tick ----------------------------------------------------------------------------------------------------
 

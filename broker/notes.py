@@ -34,6 +34,7 @@ class Note:
 
 # How a field reads in a line for people; what is not here stands by itself.
 _PHRASES = {
+    "address": "from {}",
     "by": "by {}",
     "client": "with {}",
     "code": "({})",

@@ -38,6 +38,8 @@ from messages import (
 if TYPE_CHECKING:
     from messages import AnyCommand, AnyEvent
 
+_TAKEN = {"create": {"uses", "expires", "role"}, "list": set[str](), "revoke": {"number"}}  # by what one does
+_TAKEN["all"] = set.union(*_TAKEN.values())
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -51,9 +53,9 @@ def add_commands(commands: Any, add_data: Callable[[argparse.ArgumentParser], No
     invite = commands.add_parser("invite", help="make an invite that lets so many people in, list them, withdraw one")
     invite.add_argument("action", choices=("create", "list", "revoke"))
     invite.add_argument("number", nargs="?", type=int, help="which to revoke, as list shows it")
-    invite.add_argument("--uses", type=_uses, default=1, metavar="N", help="how many keys may come in with it (1)")
+    invite.add_argument("--uses", type=_uses, metavar="N", help="how many keys may come in with it (1)")
     invite.add_argument("--expires", type=seconds, metavar="TIME", help="until when: 30m, 24h, 7d (default: no end)")
-    invite.add_argument("--role", choices=ROLES, default="member", help="what those become who come with it (member)")
+    invite.add_argument("--role", choices=ROLES, help="what those become who come with it (member)")
     audit = commands.add_parser("audit", help="what those with a role did, the latest last")
     audit.add_argument("--limit", type=int, default=50, metavar="N", help=f"how many, at most {HISTORY_PAGE} (50)")
     audit.add_argument("--before", type=int, metavar="SEQ", help="only those before this sequence number")
@@ -112,9 +114,10 @@ def _policy(ask: Callable[[AnyCommand], AnyEvent], words: list[str]) -> None:
 
 
 def _invite(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace, listening: list[Address]) -> None:
+    _check_invite(arguments)
     match arguments.action:
         case "create":
-            made = ask(Invite(1, arguments.role, arguments.uses, arguments.expires))
+            made = ask(Invite(1, arguments.role or "member", arguments.uses or 1, arguments.expires))
             if isinstance(made, Invited):
                 for address in listening:
                     print(replace(address, token=made.token).invite)
@@ -122,14 +125,22 @@ def _invite(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace
             found = ask(Invites(1))
             if isinstance(found, InviteList):
                 for one in found.invites:
-                    over = one.until is not None and one.until <= time.time() * 1000
-                    end = "no end" if one.until is None else f"{'expired' if over else 'until'} {_clock(one.until)}"
+                    end = "no end" if one.until is None else f"until {_clock(one.until)}"
                     print(f"{one.invite:<8} {one.left} × {one.role}  {end}  by {harmless(one.by)}")
         case _:
-            if arguments.number is None:
-                raise UsageError("Which invite? `confab-broker invite list` shows their numbers.")
             ask(Uninvite(1, arguments.number))
             print(f"Invite {arguments.number} lets nobody in any more.")
+
+
+def _check_invite(arguments: argparse.Namespace) -> None:
+    """Refuse what an action does not take, so that nobody takes it to have counted. Raises UsageError."""
+    action, given = arguments.action, {name for name in _TAKEN["all"] if getattr(arguments, name) is not None}
+    if "number" in given and action != "revoke":
+        raise UsageError(f"`invite {action}` takes no number. How many people an invite lets in, --uses says.")
+    if superfluous := given - _TAKEN[action]:
+        raise UsageError(f"`invite {action}` takes no --{min(superfluous)}.")
+    if action == "revoke" and "number" not in given:
+        raise UsageError("Which invite? `confab-broker invite list` shows their numbers.")
 
 
 def _audit(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace) -> None:
@@ -150,8 +161,8 @@ def _audit(ask: Callable[[AnyCommand], AnyEvent], arguments: argparse.Namespace)
         until = "" if deed.until is None else f"until {_clock(deed.until)}"
         reason = f"— {deed.reason}" if deed.reason else ""
         words = (deed.what, deed.whom, deed.detail, f"by {deed.by}", until, reason)
-        print(f"{deed.seq:<8} {_clock(deed.at)}  {harmless(' '.join(filter(None, words)))}")
+        print(f"{deed.seq:<8} {_clock(deed.at, '%H:%M:%S')}  {harmless(' '.join(filter(None, words)))}")
 
 
-def _clock(at: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at / 1000))
+def _clock(at: int, precision: str = "%H:%M") -> str:
+    return time.strftime(f"%Y-%m-%d {precision}", time.localtime(at / 1000))

@@ -37,7 +37,7 @@ from .policy import rules_of
 if TYPE_CHECKING:
     from .core import Core
     from .sessions import Peer
-    from .state import Room
+    from .state import Room, Ticket
 
 TOKEN_BYTES = 16
 NOT_THE_OWNERS = ("closed",)  # rules of a room that its owner may not set: what a moderator closed stays closed
@@ -149,7 +149,7 @@ def _admit(core: Core, peer: Peer, who: Actor, command: Admit) -> None:
 def _invite(core: Core, peer: Peer, who: Actor, command: Invite | Invites | Uninvite) -> None:
     match command:
         case Invites():
-            found = [InviteInfo(one.id, one.role, one.left, one.until, one.by) for one in core.state.tickets.values()]
+            found = [InviteInfo(one.id, one.role, one.left, one.until, one.by) for one in _good(core)]
             core.answer(peer, InviteList(command.number, found))
         case Uninvite() if command.invite not in core.state.tickets:
             core.refuse(peer, command.number, Code.NOT_ALLOWED, f"There is no invite {command.invite} that is good.")
@@ -157,7 +157,7 @@ def _invite(core: Core, peer: Peer, who: Actor, command: Invite | Invites | Unin
             core.ask(peer, command, entries.Uninvited(who.name, who.id, command.invite))
         case Invite() if rank(command.role) >= who.rank and who.rank < rank("owner"):
             core.refuse(peer, command.number, Code.NOT_ALLOWED, f"You may not make {command.role}s.")
-        case Invite() if _good(core) >= TICKETS:
+        case Invite() if len(_good(core)) >= TICKETS:
             core.refuse(peer, command.number, Code.TOO_MANY, f"There are {TICKETS:,} invites already; withdraw some.")
         case Invite():
             token, digest = new_token()
@@ -166,9 +166,9 @@ def _invite(core: Core, peer: Peer, who: Actor, command: Invite | Invites | Unin
             core.ask(peer, command, made)
 
 
-def _good(core: Core) -> int:
-    """How many invites can be used still."""
-    return sum(one.until is None or one.until > core.at for one in core.state.tickets.values())
+def _good(core: Core) -> list[Ticket]:
+    """The invites that can be used still."""
+    return [one for one in core.state.tickets.values() if one.until is None or one.until > core.at]
 
 
 def new_token() -> tuple[str, bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 from math import inf
 from types import FrameType
@@ -24,6 +23,7 @@ from .connections import Connections
 from .core import Core
 from .limits import MUTE_SECONDS
 from .notes import Note
+from .refusals import Refusals
 from .retention import Retention
 from .sessions import Peer
 from .sockets import Sockets, cut, peer_address, received
@@ -66,6 +66,7 @@ class Server:
         self._beacon = beacon or Beacon()
         self._peers: dict[bytes, Peer] = {}  # by routing id
         self._connections = Connections(HELLO_SECONDS)
+        self._refusals = Refusals(self._connections.address)
         self._swell = Swell()
         self._ended: dict[Peer, float] = {}  # disconnected, but with frames that may still be unread: since when
         self._calm_at = 0.0  # when the last burst is over for long enough, monotonic
@@ -211,36 +212,37 @@ class Server:
     # --- connections -------------------------------------------------------------------------------------------------
 
     def _watch_connections(self, now: float) -> None:
-        connections, refused = self._connections, Counter[str]()
-        for event, descriptor in self._sockets.monitor_events():
+        connections, refusals = self._connections, self._refusals
+        for event, value in self._sockets.monitor_events():
             match event:
                 case zmq.EVENT_ACCEPTED:
-                    surplus = connections.accepted(descriptor, now, peer_address(descriptor))
+                    surplus = connections.accepted(value, now, peer_address(value))
                     if surplus is not None:
-                        refused["there are too many that say nothing"] += 1
-                        cut(surplus)
+                        self._refuse(surplus, "there are too many that say nothing")
                     if len(connections) > self._sockets.limit:
-                        refused["there are too many connections"] += 1
-                        cut(descriptor)
+                        self._refuse(value, "there are too many connections")
                 case zmq.EVENT_DISCONNECTED:
-                    peer = connections.closed(descriptor)
+                    refusals.over(value)
+                    peer = connections.closed(value)
                     if peer is not None:
                         self._ended.setdefault(peer, now)
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    refused[f"its handshake is not {self._sockets.mechanism} as spoken here"] += 1
+                    refusals.failed(f"its handshake is not {self._sockets.mechanism} as spoken here")
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                    refused["its handshake broke off"] += 1
+                    refusals.failed("its handshake broke off")
         for descriptor in connections.fresh(now):
             if received(descriptor) == 0:
-                refused[f"not one byte came in {MUTE_SECONDS:.0f} seconds"] += 1
                 self._beacon.introduce(descriptor)
-                cut(descriptor)
+                self._refuse(descriptor, f"not one byte came in {MUTE_SECONDS:.0f} seconds")
         for descriptor in connections.overdue(now):
-            refused[f"it said nothing for {HELLO_SECONDS:.0f} seconds"] += 1
-            cut(descriptor)
-        for why, times in refused.items():  # one line each: anybody can make thousands of them
-            who = "a connection" if times == 1 else f"{times} connections"
-            self._core.note("refused", who=who, why=why)
+            self._refuse(descriptor, f"it said nothing for {HELLO_SECONDS:.0f} seconds")
+        for who, address, why in refusals.take():
+            self._core.note("refused", who=who, address=address, why=why)
+
+    def _refuse(self, descriptor: int, why: str) -> None:
+        """Cut a connection that has said nothing yet."""
+        self._refusals.refuse(descriptor, why)
+        cut(descriptor)
 
     def _forget_ended(self, now: float, exhausted: bool) -> None:
         """Close what is over, once all that came before has been read; a flood does not put that off for ever."""
@@ -255,8 +257,9 @@ class Server:
         """Cut those of whom libzmq keeps a message that has not ended, and more of it than is right."""
         for descriptor, peer in self._swell.endless(self._connections, now, exhausted):
             who = "a connection" if peer is None else self._core.name_of(peer)
+            address = self._connections.address(descriptor)
             why = f"{allowed(peer) // 1024} KiB of a message came, and no end of it"
-            self._core.note("refused", who=who, why=why)
+            self._core.note("refused", who=who, address=address, why=why)
             cut(descriptor)
 
     # --- out ---------------------------------------------------------------------------------------------------------

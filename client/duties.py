@@ -90,6 +90,11 @@ def _reason(words: list[str]) -> str:
     return " ".join(words[1:])
 
 
+def _room_first(words: list[str]) -> list[str]:
+    """A room and a nick, whichever way round they were given."""
+    return sorted(words[:2], key=lambda word: not word.startswith("#"))
+
+
 def _shut(chat: Any, options: argparse.Namespace, rule: str, reason: list[str], where: str) -> Any:
     """Close a room, or lock the broker; the reason is the rule's value."""
     room = where if where == EVERYONE else check_room(where)
@@ -227,13 +232,13 @@ DUTIES = {
         N_("let a person into a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.admit(words[0], words[1])),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.admit(*_room_first(words))),
     ),
     "expel": Subcommand(
         N_("put a person out of a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.expel(words[0], words[1])),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.expel(*_room_first(words))),
     ),
     "grant": Subcommand(
         N_("give a person, or a key that was never here, a role"),

@@ -7,6 +7,7 @@
     ├── NotReached     accepted, but not known to have come as far as was waited for; also a TimeoutError
     ├── OutboxFull     too much is unanswered already; wait for receipts, then send again
     ├── NotConfigured  this machine lacks an address, a key or a usable folder: to be mended before anything else
+    ├── IdentityRefused  a key was not exported or imported, since something is in its way; nothing was changed
     ├── WrongSetting   there is no such setting, or it cannot have that value; nothing was changed
     ├── Closed         the client was closed, by its own user
     └── Broken         a bug in this library ended its thread; the cause is attached
@@ -57,6 +58,10 @@ class OutboxFull(ClientError):
 
 class NotConfigured(ClientError):
     """No usable broker address, key or folder on this machine."""
+
+
+class IdentityRefused(ClientError):
+    """A key was not written to a file, or not taken from one; nothing was changed."""
 
 
 class WrongSetting(ClientError):

@@ -14,7 +14,7 @@ from zmq.utils import z85
 
 from messages import Home, check_nick
 
-from .errors import NotConfigured
+from .errors import IdentityRefused
 from .files import write_new
 from .language import _
 from .profile import make_keys
@@ -48,11 +48,14 @@ def show_identity(home: Home, nick: str) -> Identity:
 
 
 def export_identity(home: Home, nick: str, file: Path) -> Identity:
-    """Write the secret key of the profile `nick` to a new file; raises InvalidName, NotConfigured and OSError."""
+    """Write the secret key of the profile `nick` to a new file.
+
+    Raises InvalidName; IdentityRefused when there is no such profile, or there is such a file; NotConfigured; OSError.
+    """
     nick = check_nick(nick)
     folder = home.profile(nick)
     if not (folder / "key").exists():
-        raise NotConfigured(
+        raise IdentityRefused(
             _("There is no profile {nick} in {path}, so there is nothing to export.").format(nick=nick, path=home.path)
         )
     public, secret = make_keys(folder)
@@ -61,7 +64,7 @@ def export_identity(home: Home, nick: str, file: Path) -> Identity:
     try:
         write_new(file, msgspec.json.format(content) + b"\n")
     except FileExistsError as error:
-        raise NotConfigured(
+        raise IdentityRefused(
             _("{file} is there already and was left as it is. Choose another name.").format(file=file)
         ) from error
     return Identity(nick, z85.decode(public))
@@ -70,7 +73,8 @@ def export_identity(home: Home, nick: str, file: Path) -> Identity:
 def import_identity(home: Home, file: Path, nick: str | None = None) -> Identity:
     """Make the profile `nick`, else the one named in the file, of an exported key.
 
-    Raises InvalidName; NotConfigured when the profile is another person, or the file none of ours; and OSError.
+    Raises InvalidName; IdentityRefused when the profile is another person, or the file none of ours; NotConfigured;
+    and OSError.
     """
     exported, public = _read(file)
     nick = check_nick(nick or exported.nick)
@@ -78,7 +82,7 @@ def import_identity(home: Home, file: Path, nick: str | None = None) -> Identity
     new = not (folder / "key").exists()
     found = make_keys(folder, exported.secret.encode("ascii"))[0]
     if found != public:
-        raise NotConfigured(
+        raise IdentityRefused(
             _(
                 "The profile {nick} in {path} has another key, and was left as it is. Choose another nick "
                 "with --as, or move {folder} away first: that person is lost without it."
@@ -97,4 +101,4 @@ def _read(file: Path) -> tuple[_Exported, bytes]:
         text = _("{file} holds no key that `confab id export` wrote, or is damaged. Nothing was changed.").format(
             file=file
         )
-        raise NotConfigured(text) from error
+        raise IdentityRefused(text) from error

@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
 
 
+def _until(end: int) -> str:
+    """When something ends by itself, by the clock of this machine."""
+    return _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(end))
+
+
 class Out:
     """Standard output in the form that was asked for: JSON objects, plain lines, or rich ones at a terminal."""
 
@@ -95,12 +100,11 @@ class Out:
     def invites(self, found: Iterable[InviteInfo]) -> None:
         """Which invites there are, one a line."""
         for one in found:
-            invite = fields.invite(one)
             if self.as_json:
-                self.object(invite)
+                self.object(fields.invite(one))
             else:
                 text = _("{number}  {left} × {role}  {end}  by {by}")
-                end = invite["until"] or _("no end")
+                end = _("no end") if one.until is None else _until(one.until)
                 self.line(harmless(text.format(number=one.invite, left=one.left, role=one.role, end=end, by=one.by)))
 
     def deeds(self, found: Iterable[Deed]) -> None:
@@ -110,9 +114,8 @@ class Out:
                 self.object(fields.deed(deed))
                 continue
             at = local_time(deed.at)
-            until = None if deed.until is None else local_time(deed.until)
             why = f"({deed.reason})" if deed.reason else ""
-            ends = _("until {until:%Y-%m-%d %H:%M}").format(until=until) if until else ""
+            ends = "" if deed.until is None else _until(deed.until)
             words = " ".join(filter(None, (deed.by, _(deed.what), told(deed.whom), told(deed.detail), ends, why)))
             self.line(f"{at:%Y-%m-%d %H:%M:%S} {harmless(words)}")
 

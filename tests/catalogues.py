@@ -24,7 +24,20 @@ from client.language import DOMAIN, LANGUAGES, LOCALE, TOLD
 TREE = Path(__file__).parent.parent
 KEYWORDS = {"_": None, "N_": None, "plural": (1, 2)}
 TO_THE_OPERATOR = {
-    *("__main__", "beacon", "cli", "folder", "index", "keys", "notes", "operating", "operator", "salvage", "server"),
+    *(
+        "__main__",
+        "beacon",
+        "cli",
+        "folder",
+        "index",
+        "keys",
+        "notes",
+        "operating",
+        "operator",
+        "refusals",
+        "salvage",
+        "server",
+    ),
     *("settings", "sockets", "start", "upkeep", "wal"),
 }
 PUT_TOGETHER = (  # what no string holds whole, or is a word alone

@@ -109,6 +109,13 @@ def test_a_token_can_be_withdrawn_and_is_stored_nowhere(wire):
     assert "or withdrawn" in outcome(wire.connect("ann", token=made.token))
 
 
+def test_an_invite_that_has_expired_is_not_among_those_that_are_good(wire):
+    invite(wire), operator(wire).say(Invite(1, "member", 1, 60.0))
+    wire.tick(seconds=61)
+    [listed] = [event for event in operator(wire).say(Invites(1)) if isinstance(event, InviteList)]
+    assert [one.until for one in listed.invites] == [None]
+
+
 def test_a_token_raises_a_role_and_never_lowers_it(wire):
     ann = person(wire, "ann")
     ann.say(Bye())

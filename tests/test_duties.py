@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,12 @@ def test_a_day_of_a_moderator_in_the_shell(broker: BrokerProcess) -> None:
 
 def test_an_invite_lets_one_in_and_a_refused_client_stops(broker: BrokerProcess, tmp_path: Path) -> None:
     broker.run("policy", "access", "invite")
+    for slip in (["create", "5"], ["list", "--uses", "5"], ["revoke", "5", "--role", "admin"], ["revoke"]):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            broker.run("invite", *slip)
+        assert refused.value.returncode == 1
+        assert re.search("takes no|Which invite", refused.value.stderr)
+    assert broker.run("invite", "list") == ""
     invite = broker.run("invite", "create", "--expires", "1h", "--role", "announcer").strip()
     with Client("carol", broker=invite, home=tmp_path / "carol") as carol:
         assert (carol.wait_connected(DEADLINE).role, carol.role) == ("announcer", "announcer")
@@ -176,6 +183,8 @@ def test_every_duty_at_the_console(console: tuple[Talk, list[str]], broker: Brok
         assert "3 × announcer" in type_line(console, "/invites", "announcer")
         type_line(console, "/uninvite x", "Which one?")
         type_line(console, "/admit bob", "bob may enter #general.")
+        for order in (("#general", "bob"), ("bob", "#general")):
+            shell(broker, "admit", *order)
         type_line(console, "/ban 192.0.2.1 for 1h flood", "192.0.2.1 is banned for 60 minutes")
         type_line(console, "/unban 192.0.2.1", "may come in again")
         type_line(console, "/kick bob enough", "bob was kicked out.")

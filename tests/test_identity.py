@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from zmq.utils import z85
 
-from client import Client, NotConfigured
+from client import Client
+from client.errors import IdentityRefused
 from client.identity import export_identity, import_identity, show_identity
 from client.profile import open_profile
 from messages import Home, InvalidName, key_fingerprint, key_text
@@ -66,19 +67,19 @@ def test_nothing_is_overwritten(home: Home, tmp_path: Path) -> None:
     file.write_text("precious")
     link.symlink_to(goal)
     for there in (file, link):
-        with pytest.raises(NotConfigured, match="is there already"):
+        with pytest.raises(IdentityRefused, match="is there already"):
             export_identity(home, "alice", there)
     assert (file.read_text(), goal.exists()) == ("precious", False)
 
     export_identity(home, "alice", tmp_path / "alice.key")
     bob = account(home, "bob")
-    with pytest.raises(NotConfigured, match="has another key"):
+    with pytest.raises(IdentityRefused, match="has another key"):
         import_identity(home, tmp_path / "alice.key", "bob")
     assert account(home, "bob") == bob
 
 
 def test_who_is_not_there_cannot_be_exported_and_is_not_made(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(NotConfigured, match="no profile alice"):
+    with pytest.raises(IdentityRefused, match="no profile alice"):
         export_identity(home, "alice", tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
@@ -112,7 +113,7 @@ def test_a_disk_that_fails_leaves_no_half_of_a_secret(
 )
 def test_a_file_of_another_kind_changes_nothing(home: Home, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(NotConfigured, match="holds no key"):
+    with pytest.raises(IdentityRefused, match="holds no key"):
         import_identity(home, tmp_path / "file")
     assert not home.path.exists()
 
@@ -137,7 +138,7 @@ def test_the_shell_from_one_machine_to_the_other(tmp_path: Path) -> None:
         run = confab("id", "export", str(file), home=here, CONFAB_NICK="ann")
         assert (run.returncode, run.stderr) == (0, "")
         assert f"Whoever has {file} is ann" in run.stdout
-        assert confab("id", "export", str(file), "--as", "ann", home=here).returncode == 4
+        assert confab("id", "export", str(file), "--as", "ann", home=here).returncode == 1
         run = confab("id", "import", str(file), home=there)
         assert (run.returncode, run.stderr) == (0, "")
         assert f"You are ann here too now. So is whoever has {file}" in run.stdout

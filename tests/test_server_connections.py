@@ -22,6 +22,7 @@ from broker.beacon import Beacon
 from broker.connections import Connections
 from broker.keys import KeyPair
 from broker.limits import MUTE_SECONDS
+from broker.refusals import Refusals
 from broker.sessions import Peer
 from broker.sockets import received
 from messages import (
@@ -196,10 +197,37 @@ def test_a_tcp_connection_of_which_no_byte_came_is_told_who_this_is_and_cut(brok
         broker.steps(MUTE_SECONDS + 0.1)
         assert read_beacon_farewell(heard(mute)) == fingerprint_hash(b"key" * 10)
         broker.until(lambda: len(broker.server._connections) == 1)
-        assert whys(broker)[0] == "not one byte came in 2 seconds"
         broker.steps(HELLO_SECONDS)
         assert read_beacon_farewell(heard(slow)) is None
+        broker.until(lambda: len(broker.server._connections) == 0)
+        told = [note.fields for note in broker.notes if note.what == "refused"]
+        whys = ("not one byte came in 2 seconds", "it said nothing for 20 seconds")
+        assert told == [{"who": "a connection", "address": "127.0.0.1", "why": why} for why in whys], "once of each"
     serves(broker)
+
+
+def test_of_a_handshake_that_fails_it_is_told_once_whose_it_was(broker):
+    with raw(broker) as wrong:
+        wrong.send(b"\xff")  # the first byte of a greeting
+        broker.until(lambda: len(broker.server._connections) == 1)
+    broker.until(lambda: len(broker.server._connections) == 0)
+    [told] = [note.fields for note in broker.notes if note.what == "refused"]
+    assert (told["who"], told["address"]) == ("a connection", "127.0.0.1")
+
+
+def test_of_many_that_are_refused_at_once_one_line_is_told():
+    refusals = Refusals({1: "192.0.2.1", 2: "192.0.2.1", 3: "", 4: "192.0.2.4", 5: "192.0.2.5", 6: "::1"}.get)
+    for descriptor in range(1, 7):
+        refusals.refuse(descriptor, "too many")
+        refusals.refuse(descriptor, "something else")
+    refusals.failed("broke off")
+    refusals.over(1)
+    assert list(refusals.take()) == [
+        ("6 connections", "192.0.2.1, 192.0.2.4, 192.0.2.5 and 1 more addresses", "too many")
+    ]
+    refusals.failed("broke off")
+    refusals.over(1)
+    assert list(refusals.take()) == [("a connection", "192.0.2.1", "broke off")], "another one by now"
 
 
 def test_where_what_came_is_not_known_nobody_is_taken_for_mute(broker, monkeypatch):
