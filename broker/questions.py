@@ -65,7 +65,8 @@ def _search(core: Core, peer: Peer, session: Session, command: Search) -> None:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, f"Nobody is called {command.sender[:NICK_LENGTH]}…")
         return
     words = set(words_of(command.words))
-    if not words:
+    narrowed = command.sender or command.to or command.since is not None or command.until is not None
+    if not words and (command.words.strip() or not narrowed):
         core.refuse(peer, command.number, Code.EMPTY, "There is no word to search for.")
         return
     if len(words) > SEARCH_WORDS:

@@ -52,21 +52,23 @@ def search(
 ) -> HistoryPage:
     """The newest messages in front of `before` with all the words, that fit the rest, oldest first. Raises LogError.
 
-    In a conversation that is named by `to` is found what its history shows: whoever asks may read there.
+    In a conversation that is named by `to` is found what its history shows: whoever asks may read there. Without words
+    and without a conversation the index knows no way, and the log is read back.
     """
     words = set(words_of(command.words))
     command.sender = fold(command.sender)
     before = before_or_head(log, command.before)
-    indexed = index.matching(words, min(before, index.watermark + 1))
-    walk = WORD_COST * len(words)
-    found = candidates(
-        log,
-        index,
-        before,
-        indexed,
-        walk,
-        lambda entry: isinstance(entry, SAID) and words.issubset(words_of(entry.body)),
-    )
+
+    def fits(entry: AnyEntry) -> bool:
+        return isinstance(entry, SAID) and words.issubset(words_of(entry.body))
+
+    if words:
+        indexed = index.matching(words, min(before, index.watermark + 1))
+        found = candidates(log, index, before, indexed, WORD_COST * len(words), fits)
+    elif to is not None:
+        found = candidates(log, index, before, index.of(to, min(before, index.watermark + 1)), 0, fits)
+    else:
+        found = _read_back(log, before, log.cut + 1, fits)
     fitting = (
         (seq, cost, item if item is not None and seq not in removed and _fits(account, command, to, item) else None)
         for seq, cost, item in found

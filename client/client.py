@@ -250,7 +250,8 @@ class Client(Moderation):
     def search(self, query: str, *, limit: int = 50, before: int | None = None, timeout: float | None = 5.0) -> Page:
         """The latest messages with all these words among those we may see, or those in front of a sequence.
 
-        Among the words may stand from:NICK, in:TARGET, after:DATE and before:DATE (as in 2026-11-24, local time).
+        Among the words, or alone, may stand from:NICK, in:TARGET, after:DATE and before:DATE (as in 2026-11-24, local
+        time).
         Raises InvalidName for a name or a date that is none.
         """
         query = plain(query)

@@ -375,7 +375,12 @@ COMMANDS = {
     "who": Subcommand(N_("who is online"), "", add_common, _who),
     "rooms": Subcommand(N_("which rooms there are"), "", add_common, _rooms),
     "history": Subcommand(N_("the latest messages of a conversation"), "TARGET", _remembering, _history),
-    "search": Subcommand(N_("the latest messages with these words"), "WORD ...", _searching, _search),
+    "search": Subcommand(
+        N_("the latest messages with these words, or from:NICK in:TARGET after:DATE before:DATE"),
+        "WORD ...",
+        _searching,
+        _search,
+    ),
     "tail": Subcommand(N_("follow what is said, of these targets or of all"), "[TARGET ...]", _following, _tail),
     "id": Subcommand(
         N_("show your key, or take it to another machine"), "show|export|import [FILE]", _identifying, _id

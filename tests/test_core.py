@@ -830,6 +830,24 @@ def test_search_keeps_to_sender_conversation_and_time(said):
     assert [event.code for event in bob.say(Search(7, "disk", 5, None, "", "@nobody"))] == ["no_such_nick"]
 
 
+def test_search_without_a_word_finds_all_that_is_not_narrowed_away(said, wire):
+    alice, bob = said
+    carol = wire.connect("carol")
+    bob.say(Post(1, "#general", "my disk"))
+    assert [item.body for item in bob.say(Search(2, "", 100, None, "BOB"))[-1].items] == ["my disk"]
+    shown = [item.seq for item in bob.say(History(3, "@alice", 100))[-1].items]
+    assert [item.seq for item in bob.say(Search(4, " ", 100, None, "alice", "@alice"))[-1].items] == shown != []
+    assert {item.to for item in alice.say(Search(50, "", 100, None, "alice"))[-1].items} == {
+        "@bob",
+        "#general",
+        "#ops",
+        "*",
+    }
+    assert {item.to for item in carol.say(Search(1, "", 100, None, "alice"))[-1].items} == {"#general", "*"}
+    assert bob.say(Search(5, "", 100, None, "", "", EPOCH + 1))[-1].items == []
+    assert [event.code for event in bob.say(Search(6, ""), Search(7, "-", 9, None, "bob"))] == ["empty", "empty"]
+
+
 def test_search_finds_in_a_room_that_is_named_what_its_history_shows(said, wire):
     """Whoever is not in a room may read there as long as it is not private, and then only those who are in it."""
     alice, bob = said
@@ -854,6 +872,7 @@ def test_search_never_finds_the_direct_messages_of_others(said, wire):
     carol = wire.connect("carol")
     carol.hear()
     assert {item.to for item in carol.say(Search(1, "disk", 100))[-1].items} == {"#general", "*"}
+    assert carol.say(Search(2, "", 100, None, "alice", "@bob"))[-1].items == []
 
 
 # --- admins ----------------------------------------------------------------------------------------------------------
