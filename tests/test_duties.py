@@ -84,6 +84,7 @@ def test_a_day_of_a_moderator_in_the_shell(broker: BrokerProcess) -> None:
         ("barred", "192.0.2.0/24"),
     ]
     assert {deed["by"] for deed in trail} == {"operator", "alice"}
+    assert "alice кик bob (enough)" in shell(broker, "audit", "--lang", "ru")
     assert "until" in trail[-1]
     assert broker.run("audit", "--json").count("\n") == len(trail)
 
