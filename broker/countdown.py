@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .core import Core
     from .sessions import Peer
 
-REMIND_SECONDS = (3_600.0, 600.0, 60.0, 10.0)  # when so much is left everyone is told again
+REMIND_SECONDS = (3_600.0, 600.0, 60.0, 10.0)  # when so much is left, and half is over, everyone is told again
 
 
 class Countdown:
@@ -25,7 +25,7 @@ class Countdown:
     def __init__(self, closing: Closing, now: float) -> None:
         self.ends = now + closing.seconds
         self._closing = closing
-        self._reminders = [self.ends - left for left in REMIND_SECONDS if left < closing.seconds]
+        self._reminders = [self.ends - left for left in REMIND_SECONDS if left <= closing.seconds / 2]
 
     @property
     def next_at(self) -> float:
