@@ -11,7 +11,7 @@ import pytest
 from client.console import render
 from client.console.face_linear import LinearFace
 from client.console.face_rich import RichFace
-from client.console.talk import JOKES
+from client.console.words import JOKES
 from client.language import _, choose, told
 from client.model import ServerClosed, ServerClosing
 from messages import Presence

@@ -15,7 +15,8 @@ from client.console.chosen import Chosen
 from client.console.commands import obey
 from client.console.face_rich import RichFace
 from client.console.prompt import Names
-from client.console.talk import JOKES, Talk
+from client.console.talk import Talk
+from client.console.words import JOKES
 from client.errors import Unreachable
 from client.model import (
     CaughtUp,
@@ -209,6 +210,40 @@ def test_what_is_typed_behind_a_leave_does_not_go_where_one_has_left(desk: Desk)
     desk.chat.receipts[-2].answer(refused("not_stored", "The log cannot be written."))
     desk.sees("The log cannot be written.")
     desk.until(lambda: desk.talk.current == "#ops")
+
+
+def test_a_join_that_waits_for_the_broker_holds_over_its_return(desk: Desk) -> None:
+    desk.happens(connected()).sees("/quit")
+    desk.chat.outcomes = [None, None, None]
+    desk.happens(Disconnected("It broke.")).sees("The broker is away")
+    desk.type("/join #ops").type("first")
+    desk.happens(connected(again=True, resumed=True)).sees("The broker is back")
+    desk.type("second")
+    assert [call for call in desk.chat.calls if call[0] == "send"] == [
+        ("send", "#ops", "first"),
+        ("send", "#ops", "second"),
+    ]
+    desk.chat.receipts[0].answer(7)
+    desk.sees("You are talking to #ops")
+
+
+def test_when_several_joins_are_refused_one_is_where_one_was(desk: Desk) -> None:
+    desk.chat.outcomes = [None, None, None]
+    desk.type("/join #a").type("/join #b").type("/join #b")
+    for receipt in desk.chat.receipts:
+        receipt.answer(refused("not_allowed", "It is closed."))
+    desk.until(lambda: not desk.talk.answers._open)
+    assert desk.talk.current == "#general"
+
+
+def test_who_turned_elsewhere_is_not_turned_back_by_a_refusal(desk: Desk) -> None:
+    desk.type("/join #ops").sees("You are talking to #ops")
+    desk.chat.outcomes = [None]
+    desk.type("/leave").type("/to #general")
+    desk.chat.receipts[-1].answer(refused("not_stored", "The log cannot be written."))
+    desk.sees("The log cannot be written.")
+    desk.until(lambda: not desk.talk.answers._open)
+    assert desk.talk.current == "#general"
 
 
 def test_a_join_that_is_answered_late_does_not_turn_back_who_turned_elsewhere(desk: Desk) -> None:

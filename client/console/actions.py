@@ -168,18 +168,23 @@ def join(talk: Talk, arguments: list[str]) -> None:
     except MessageError as error:
         talk.refuse(error)
         return
-    before = talk.current
-    talk.turn_to(room, silently=True)  # at once: what is typed behind it is meant for that room
+    _hope_for(talk, room)  # what is typed behind it is meant for that room
 
     def entered(seq: int) -> None:
-        if talk.current == room:
+        if talk.where.granted(room):
             talk.turn_to(room)
 
     def refused() -> None:
-        if talk.current == room:
-            talk.turn_to(before)
+        if talk.where.refused(room):
+            talk.turn_to(talk.current)
 
     carry_out(talk, lambda: talk.chat.join(room), entered, otherwise=refused)
+
+
+def _hope_for(talk: Talk, target: str) -> None:
+    """Make a conversation the current one before the broker has said yes."""
+    talk.where.hope(target)
+    talk.place = None
 
 
 def leave(talk: Talk, arguments: list[str]) -> None:
@@ -197,12 +202,12 @@ def leave(talk: Talk, arguments: list[str]) -> None:
     others = [name for name in talk.chat.rooms if name != room]
     target = GENERAL if GENERAL in others or not others else others[0]
     if was_here:
-        talk.turn_to(target, silently=True)  # at once: what is typed behind it is not meant for the room that was left
+        _hope_for(talk, target)  # what is typed behind it is not meant for the room that was left
 
     def left(seq: int) -> None:
         talk.done("/leave", _("You left {room}.").format(room=room))
         talk.attention.turned(room)
-        if not was_here or talk.current != target:
+        if not was_here or not talk.where.granted(target):
             return
         if target != room:
             talk.turn_to(target)
@@ -214,8 +219,8 @@ def leave(talk: Talk, arguments: list[str]) -> None:
             )
 
     def refused() -> None:
-        if was_here and talk.current == target:
-            talk.turn_to(room)
+        if was_here and talk.where.refused(target):
+            talk.turn_to(talk.current)
 
     carry_out(talk, lambda: talk.chat.leave(room), left, otherwise=refused)
 

@@ -36,7 +36,7 @@ from .. import model as happenings
 from ..client import Client
 from ..errors import ClientError, Rejected
 from ..exits import describe_bug, error_code, exit_code
-from ..language import N_, _, told
+from ..language import _, told
 from ..model import ClientEvent, Kind, Message
 from ..read import RESTORED, gap_text
 from ..receipt import Receipt
@@ -67,17 +67,12 @@ from .shown import (
     progress,
     roster,
 )
+from .where import Where
 
 LONG_OUTAGE = 6  # failed attempts in a row, some 3 s: the reason may be another by now, as with a new broker's key
 
 RECENT = 1_000  # messages that are known again when they are deleted
 SENT = 10  # messages of mine of which /receipts tells
-
-JOKES = (
-    N_("Talking to yourself? A walk round the block might bring better company."),
-    N_("You have reached yourself. The others may be outside: it is said to be nice out there."),
-    N_("A message from you, to you. Perhaps it is time for a short walk?"),
-)
 
 
 class Talk:
@@ -98,7 +93,7 @@ class Talk:
         self.chosen = chosen or Chosen()
         self.clock: Callable[[], float] = monotonic
         self.attention = Attention(lambda: self.chosen.settings)
-        self.current = GENERAL  # the conversation to which plain text goes
+        self.where = Where(GENERAL)
         self.wants_nick = False  # the broker refused ours: the next line is another
         self.away = False  # there is no broker, and the person has been told
         self.over = False
@@ -277,7 +272,7 @@ class Talk:
                 self._mine.show(before=item.seq)
                 self.message(item)
                 if item.own and item.target.startswith("@") and self.is_me(item.target[1:]):
-                    self.aside(_(JOKES[item.seq % len(JOKES)]))
+                    self.aside(_(words.JOKES[item.seq % len(words.JOKES)]))
                 self._mine.shown()
             case Presence():
                 self._presence(item)
@@ -339,7 +334,8 @@ class Talk:
             self.answers.ask(self.chat.who, self._greet)
             return
         self._tell(item, _("The broker is back, and you are {nick}.").format(nick=item.nick), "notice")
-        if self.current.startswith("#") and self.current not in item.rooms and item.resumed:
+        here = self.current
+        if here.startswith("#") and here not in item.rooms and item.resumed and not self.where.hopes(here):
             self.turn_to(GENERAL)
         self.answers.ask(self.chat.who, self._learn)
 
@@ -365,7 +361,7 @@ class Talk:
                 self.people[fold(item.text)] = item.text
                 self.attention.renamed(item)
                 if fold(self.current) == f"@{fold(item.nick)}":
-                    self.current = f"@{item.text}"
+                    self.where.renamed(self.current, f"@{item.text}")
             case _:
                 self.people[fold(item.nick)] = item.nick
         mine = self.is_me(item.text if item.what == "renamed" else item.nick)
@@ -376,14 +372,18 @@ class Talk:
 
     # --- the conversation and the end -------------------------------------------------------------------------------
 
-    def turn_to(self, target: str, *, silently: bool = False) -> None:
+    @property
+    def current(self) -> str:
+        """The conversation to which plain text goes."""
+        return self.where.current
+
+    def turn_to(self, target: str) -> None:
         """Make `target` the current conversation."""
         if fold(target) != fold(self.current):
             self.place = None
-        self.current = target
-        if not silently:
-            self.attention.turned(target)
-            self.show(Turned(target))
+        self.where.turn(target)
+        self.attention.turned(target)
+        self.show(Turned(target))
 
     def fail(self, error: Exception) -> None:
         """The end that is not the person's choice: the broker's, or a bug."""

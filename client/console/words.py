@@ -41,6 +41,12 @@ SHARING = {
 }
 
 
+JOKES = (
+    N_("Talking to yourself? A walk round the block might bring better company."),
+    N_("You have reached yourself. The others may be outside: it is said to be nice out there."),
+    N_("A message from you, to you. Perhaps it is time for a short walk?"),
+)
+
 OPERATOR = (N_("operator"), N_("the operator"), N_("the broker"))  # as the broker calls who runs it, and itself
 
 
