@@ -21,7 +21,6 @@ from messages import (
     Presence,
     Rename,
     RoomChange,
-    Share,
     Sharing,
     Transfer,
     check_room,
@@ -29,7 +28,7 @@ from messages import (
 
 from . import consequences, greeting, leaving, rulings
 from .checks import number_of
-from .entries import Announced, AnyEntry, Deed, Joined, Left, Named, Released
+from .entries import Announced, AnyEntry, Deed, Joined, Left, Named, Released, Shared
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
         case Left() if took:
             _entered(core, entry.room, entry.account, joined=False)
+        case Shared():
+            core.tell(core.audience.sessions(entry.account), Sharing(entry.on))
         case Deed():
             consequences.of(core, entry, took, now)
 
@@ -69,11 +70,6 @@ def conclude(core: Core, peer: Peer, command: AnyCommand, seq: int, took: bool, 
             _entered_already(core, peer, command)
         case Transfer() if not took:
             core.refuse(peer, command.number, Code.NOT_ALLOWED, "There is nothing to transfer to that key.")
-        case Share():
-            if took:
-                account = core.state.by_key[peer.key].id
-                core.tell(core.audience.sessions(account), Sharing(command.on), peer.session)
-            core.answer(peer, Accepted(command.number, seq))
         case Invite():
             rulings.invited(core, peer, command, seq)
         case _:

@@ -33,6 +33,7 @@ from .profile import Profile
 from .receipt import Awaited, Numbered, People, Receipt
 from .session import Session, State
 from .tracking import shortfall
+from .wish import Wish
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Connection:
             quiet=quiet,
             kept=kept,
             token=broker.address.token,
-            person=profile,
+            wish=Wish(profile.path.parent, broker.address.key or broker.address.endpoint.encode()),
         )
         self._saved = kept.rows[-1].place if kept and kept.rows else 0  # texts up to this place are on disk
         if keeper and keeper.problem:

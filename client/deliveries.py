@@ -1,6 +1,6 @@
 """What is delivered, once and in bounded memory: the cursor, and holding the broker back while nobody reads.
 
-No I/O and no clock: methods return the commands that must follow.
+No I/O and no clock: methods return the commands that must follow. Times are monotonic seconds.
 
 Holding back: when the inbox is full, Feed(None) asks the broker to stop. Deliveries that are still on their way are
 taken too as far as there is any room, and dropped from then on; the Pong behind them shows that no more will come.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from math import inf
 from typing import Literal
 
 from messages import Announcement, Feed, Gap, Mark, Message, Ping, Pong, fold
@@ -21,6 +22,8 @@ from .model import CaughtUp
 from .model import Message as ShownMessage
 from .outbox import Kept
 from .read import read_message
+
+MARK_SECONDS = 0.2  # between two marks: at once for a message now and then, and next to nothing in a flood
 
 
 class Deliveries:
@@ -39,6 +42,7 @@ class Deliveries:
         self.began: int | None = None  # the cursor has come here from there without a gap
         self.read = 0  # all up to here was shown to the person; 0: nobody says so
         self.unmarked = False  # took what its sender may want to know of, and the broker was not told
+        self._marked = 0.0  # when it was told last, monotonic
         inbox.finished = cursor or 0
         self._head = 0  # what came up to here was said while we were away
         self._missed: int | None = None  # of that, so many came by now; None: all has come
@@ -57,6 +61,18 @@ class Deliveries:
     def due(self) -> bool:
         """Whether there is room again for what the broker holds back."""
         return self._hold == "held" and self.inbox.half_empty
+
+    @property
+    def mark_at(self) -> float:
+        """When to say how far we have come; inf: nobody may want to know."""
+        return self._marked + MARK_SECONDS if self.unmarked else inf
+
+    def mark_soon(self, now: float) -> list[Mark]:
+        """Say how far we have come, if it is time."""
+        if now < self.mark_at:
+            return []
+        self._marked = now
+        return self.mark()
 
     def mark(self) -> list[Mark]:
         """Tell the broker how far we have come; what was read only if the person still wants that told."""

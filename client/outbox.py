@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-from messages import RETRY_WINDOW, Announce, Down, Event, Invite, Kick, Post, Track
+from messages import RETRY_WINDOW, Announce, Command, Down, Event, Invite, Kick, Post, Stay, Track
 
 from .errors import ClientError, OutboxFull, Rejected, Unreachable
 from .language import _
@@ -25,9 +25,9 @@ LIMIT = 100_000  # units of unanswered commands, one for each and one for each K
 WINDOW = RETRY_WINDOW // 2  # commands in flight: all of them stay within what the broker looks up
 AGAIN_SECONDS = 5.0  # until a text is sent again of which the broker could not read whether it has it
 TRIES = 12  # of that on one connection
-UNREPEATABLE = (Down, Invite, Kick, Track)
-"""The broker cannot know a retry: one would end the next broker, or session, or make a second token. What a Track asked
-for was for the connection that broke; it is asked anew."""
+UNREPEATABLE = (Down, Stay, Invite, Kick, Track)
+"""The broker cannot know a retry: one would end the next broker, countdown or session, or make a second token. What a
+Track asked for was for the connection that broke; it is asked anew."""
 
 
 class Row(NamedTuple):
@@ -81,6 +81,10 @@ class Outbox:
             self._place += 1
             receipt.place = self._place
             self._changed[receipt] = 0
+
+    def count(self, kind: type[Command]) -> int:
+        """How many commands of a kind are unanswered."""
+        return sum(isinstance(receipt.command, kind) for receipt in (*self.flying.values(), *self.waiting))
 
     def restore(self, rows: Sequence[Row], desk: Desk) -> list[Receipt]:
         """Take over what an earlier process left: numbered texts fly, as after a break, the others wait."""

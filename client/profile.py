@@ -7,7 +7,7 @@
     ├── window-0, window-1…  0600: the same, for processes that keep what they could not say (consoles)
     ├── window-0.db…         0600: what they keep, see store.py
     ├── typed, *.draft       0600: what was typed at the consoles, see console/typed.py
-    └── read-receipts-off    there until the broker knows that nobody is to learn what was shown to this person
+    └── reads-are-mine-…     there until a broker knows that nobody is to learn what was shown to them, see wish.py
 
 A device numbers its commands, so no two processes may be the same one at a time. The first free slot is taken: the
 broker knows as many devices of an account as ever ran at once, not one for every script that was started. Who keeps
@@ -17,7 +17,6 @@ would use up numbers that are promised to what lies there.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -44,25 +43,6 @@ class Profile:
         self.device = device
         self.keeper = keeper  # None: nothing is kept
         self._slot: int | None = slot
-        self._wish = path.with_name("read-receipts-off")
-        self._hushed = False
-
-    @property
-    def hushed(self) -> bool:
-        """Whether nobody is to learn what was shown to this person, and the broker may not know yet; of all windows."""
-        try:
-            return self._hushed or self._wish.exists()
-        except OSError:  # nobody knows, so nothing is told
-            return True
-
-    @hushed.setter
-    def hushed(self, hushed: bool) -> None:
-        self._hushed = hushed
-        with contextlib.suppress(OSError):  # then it is known to this process alone
-            if hushed:
-                self._wish.touch(0o600)
-            else:
-                self._wish.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Let another process have the slot. Idempotent."""

@@ -68,11 +68,10 @@ from .model import Connected
 from .outbox import Kept, Outbox
 from .pulse import Pulse, silence
 from .receipt import Desk, Numbered, Receipt
-from .standing import Person, Standing
+from .standing import Standing
 from .tracking import Tracking
 from .version import __version__
-
-MARK_SECONDS = 0.2  # between two marks: at once for a message now and then, and next to nothing in a flood
+from .wish import Wish
 
 
 class State(Enum):
@@ -98,9 +97,9 @@ class Session:
         quiet: bool = True,
         kept: Kept | None = None,  # by an earlier process; None: nothing is to be kept
         token: str = "",  # of the invite we came with
-        person: Person,
+        wish: Wish,
     ) -> None:
-        self.me = Standing(nick, person)
+        self.me = Standing(nick, wish)
         self.state = State.OFFLINE
         self.why = ""  # why there is no connection
         self.refusal: errors.Rejected | None = None  # why the broker does not want us under this nick; until Welcome
@@ -123,7 +122,6 @@ class Session:
         self.pulse = Pulse()
         self._pen = Pen()
         self._others = Others(self.inbox)
-        self._marked = 0.0
         self._closing = inf  # when to stop waiting for answers
 
     # --- what the user does -------------------------------------------------------------------------------------------
@@ -225,7 +223,10 @@ class Session:
             return min(self.pulse.silent_at, self._closing)
         if self.pulse.due(now):
             self._ready += self._deliveries.ping()
-        more = (self._others.tick(now), self._mark(now), self.outbox.again_at) if self.state is State.UP else ()
+        if self.state is not State.UP:
+            return min(self.pulse.again_at, self._closing)
+        self._ready += self._deliveries.mark_soon(now)
+        more = (self._others.tick(now), self._deliveries.mark_at, self.outbox.again_at)
         return min(self.pulse.again_at, self._closing, *more)
 
     def outgoing(self, now: float) -> list[AnyCommand]:
@@ -276,8 +277,8 @@ class Session:
                 case Typist():
                     self._others.told(event, self.me.nick, now)
                 case Presence() | RoomChange() | Moderated() | Sharing():
-                    self.me.heard(event)
-                    self.inbox.put_event(event)
+                    if self.me.heard(event):
+                        self.inbox.put_event(event)
                 case Welcome():
                     self.pulse.answered(event, now)
                     self._welcomed(event)
@@ -320,8 +321,8 @@ class Session:
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
         self._tracking.welcomed()
-        if event.sharing and not self.me.tells_read:
-            self.submit(Share(1, False))
+        if event.sharing and not self.me.tells_read and not self.outbox.count(Share):
+            self.outbox.add(Receipt(Share(1, False), self._desk), anyway=True)
 
     def _rejected(self, event: Rejected, now: float) -> None:
         event.text = told(event.text)
@@ -362,6 +363,8 @@ class Session:
         receipt = self.outbox.flying.get(number)
         if receipt is not None and type(receipt.command) is not Post:
             self.me.did(receipt.command)
+            if isinstance(receipt.command, Share) and self.outbox.count(Share) == 1:  # this one
+                self.me.heeded()
 
     # --- what the next process goes on with --------------------------------------------------------------------------
 
@@ -380,15 +383,6 @@ class Session:
         self.inbox.put_event(model.NotKept(why))
 
     # --- how far we have come, and the end ----------------------------------------------------------------------------
-
-    def _mark(self, now: float) -> float:
-        """Say how far we have come, soon after something came whose sender may want to know."""
-        due = self._marked + MARK_SECONDS if self._deliveries.unmarked else inf
-        if now < due:
-            return due
-        self._ready += self._deliveries.mark()
-        self._marked = now
-        return inf
 
     def _may_end(self, now: float) -> bool:
         return now >= self._closing or self.state is State.REFUSED or not (self.outbox or self.state is State.GREETING)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from messages import (
     Join,
     Leave,
@@ -20,19 +18,14 @@ from messages import (
 )
 
 from .receipt import Numbered
-
-
-class Person(Protocol):
-    """Whose client this is, in all its windows and runs."""
-
-    hushed: bool  # nobody is to learn what was shown to them, and the broker may not know that yet
+from .wish import Wish
 
 
 class Standing:
     """What the broker last told of us, or we of ourselves."""
 
-    def __init__(self, nick: str, person: Person) -> None:
-        self._person = person
+    def __init__(self, nick: str, wish: Wish) -> None:
+        self._wish = wish  # that nobody is to learn what we read, while the broker may not know that
         self.nick = nick  # ours once welcomed, else the one we ask for
         self.rooms: list[str] = []
         self.role = "guest"
@@ -42,11 +35,16 @@ class Standing:
     @property
     def tells_read(self) -> bool:
         """Whether the broker may be told now what was shown: another device, or window, may be against it."""
-        return self.sharing and not self._person.hushed
+        return self.sharing and not self._wish.held
 
     def asks(self, command: Share) -> None:
         """We choose whether that may be told, which holds here before the broker knows."""
-        self._person.hushed = not command.on
+        self._wish.held = not command.on
+
+    def heeded(self) -> None:
+        """The broker knows the last that we chose."""
+        if not self.sharing:
+            self._wish.held = False
 
     def welcomed(self, event: Welcome) -> None:
         """Take over what the broker knows."""
@@ -67,10 +65,11 @@ class Standing:
             case Unregister():
                 self.registered = False
             case Share(on=on):
-                self.sharing, self._person.hushed = on, False
+                self.sharing = on
 
-    def heard(self, event: Presence | RoomChange | Moderated | Sharing) -> None:
-        """Another device of ours, or somebody with a role, may have changed something about us."""
+    def heard(self, event: Presence | RoomChange | Moderated | Sharing) -> bool:
+        """Another device of ours, or somebody with a role, may have changed something; whether that is news to us."""
+        before = self.sharing
         match event:
             case Moderated(what="granted", detail=role):
                 self.role = role
@@ -83,6 +82,7 @@ class Standing:
                 self.nick = other
             case RoomChange(room=room, nick=nick, joined=joined) if fold(nick) == fold(self.nick):
                 self._room(room, joined)
+        return not isinstance(event, Sharing) or self.sharing != before
 
     def _room(self, room: str, joined: bool) -> None:
         self.rooms = [name for name in self.rooms if name != room] + [room] * joined

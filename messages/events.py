@@ -277,7 +277,7 @@ class Deleted(Event, tag="deleted"):
 
 
 class Sharing(Event, tag="sharing"):
-    """Another device of mine chose whether senders may learn what I have read."""
+    """A device of mine, maybe this one, chose whether senders may learn what I have read."""
 
     on: bool  # they may
 

@@ -62,13 +62,13 @@ class Wire:
         self.now = 1000.0
         self.disk = disk
         self.options = options
-        self.person = SimpleNamespace(hushed=False)  # as their windows share it
+        self.wish = SimpleNamespace(held=False)  # as their windows share it
         self.start()
 
     def start(self) -> None:
         """Begin a session, as a new process does; the one before, if any, is dead."""
         kept = self.disk.load() if self.disk else None
-        self.session = Session("alice", DEVICE, desk=None, kept=kept, person=self.person, **self.options)  # type: ignore[arg-type]
+        self.session = Session("alice", DEVICE, desk=None, kept=kept, wish=self.wish, **self.options)  # type: ignore[arg-type]
 
     def save(self) -> None:
         """What the connection writes down before it sends or waits."""

@@ -665,7 +665,7 @@ def test_who_turns_it_off_before_it_has_left_is_not_betrayed(away: bool) -> None
         wire.cut()
     wire.session.mark_read(shown)
     wire.wait(0)
-    wire.person.hushed = True
+    wire.wish.held = True
     if away:
         assert wire.up(after=3) == [Share(1, False)], "the window may be gone that was told"
     wire.wait(1)
@@ -693,7 +693,7 @@ def test_nothing_is_told_from_the_moment_it_is_turned_off_until_a_device_turns_i
     [off] = wire.submit(Share(1, False))
     assert not marks_read(wire), "the broker does not know yet"
     wire.says(Accepted(off.command.number, 5))
-    assert not wire.person.hushed, "it does now, and tells our other devices"
+    assert not wire.wish.held, "it does now, and tells our other devices"
     assert not marks_read(wire)
     wire.says(Sharing(True))
     assert marks_read(wire)
@@ -714,6 +714,31 @@ def test_a_broker_that_was_away_or_does_not_know_the_wish_learns_of_nothing_eith
     wire.submit(Share(1, True))
     wire.sent()
     assert marks_read(wire)
+
+
+def test_what_was_answered_earlier_does_not_take_a_later_wish_away() -> None:
+    wire = Wire()
+    wire.up()
+    wire.submit(Share(1, True), Share(1, False))
+    wire.sent()
+    wire.says(Accepted(1, 5), Sharing(True))
+    assert (wire.wish.held, marks_read(wire)) == (True, False)
+    wire.says(Accepted(2, 6), Sharing(False))
+    assert (wire.wish.held, marks_read(wire)) == (False, False)
+    assert not [event for event in wire.events() if isinstance(event, Sharing)], "it is what we did ourselves"
+
+
+def test_a_wish_that_is_not_heeded_yet_is_sent_once_and_does_no_harm_at_the_end() -> None:
+    wire = Wire()
+    wire.wish.held = True
+    assert wire.up() == [Share(1, False)]
+    wire.cut()
+    assert wire.up() == [Share(1, False)], "again, and not once more"
+    wire.start()
+    wire.submit(*posts("important"))
+    wire.session.close(wire.now + 5)
+    assert [type(command) for command in wire.up()] == [Post, Share]
+    assert wire.session.failure is None
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

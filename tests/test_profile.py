@@ -14,6 +14,7 @@ from client import profile as module
 from client.errors import NotConfigured
 from client.files import write_new, write_whole
 from client.profile import open_profile
+from client.wish import Wish
 
 
 def mode(path: Path) -> int:
@@ -136,3 +137,19 @@ def test_a_key_that_a_copy_left_open_is_closed(tmp_path: Path) -> None:
     (tmp_path / "ann" / "key").chmod(0o644)
     open_profile(tmp_path / "ann").release()
     assert (tmp_path / "ann" / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wish_is_known_to_all_windows_and_of_one_broker(tmp_path):
+    one, other, elsewhere = Wish(tmp_path, b"one" * 10), Wish(tmp_path, b"one" * 10), Wish(tmp_path, b"other" * 6)
+    one.held = True
+    assert (one.held, other.held, elsewhere.held) == (True, True, False)
+    other.held = False
+    assert Wish(tmp_path, b"one" * 10).held is False
+
+
+def test_a_wish_that_no_disk_keeps_holds_in_this_process(tmp_path):
+    wish = Wish(tmp_path / "nowhere", b"one")
+    wish.held = True
+    assert wish.held
+    (tmp_path / "file").touch()
+    assert Wish(tmp_path / "file", b"one").held, "nobody knows"

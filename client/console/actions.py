@@ -121,7 +121,9 @@ def receipts(talk: Talk, arguments: list[str]) -> None:
             talk.show(Receipts(tuple(map(progress, talk.sent))), Sharing(talk.chat.read_receipts))
         case ["on" | "off" as wish]:
             on = wish == "on"
-            carry_out(talk, lambda: talk.chat.share_reads(on), lambda seq: talk.show(Sharing(on)))
+            if not on:  # it holds at once, whatever becomes of telling the broker
+                talk.show(Sharing(False))
+            carry_out(talk, lambda: talk.chat.share_reads(on), lambda seq: talk.show(*[Sharing(True)] * on))
         case _:
             talk.show(Refusal(_("It goes like this: /receipts, /receipts off or /receipts on.")))
 

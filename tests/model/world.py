@@ -104,8 +104,8 @@ class Process:
         self.world = world
         self.device = device
         kept = device.disk.load() if device.disk else None
-        person = SimpleNamespace(hushed=False)
-        self.session = Session(nick, device.token, desk=None, quiet=device.quiet, kept=kept, person=person)
+        wish = SimpleNamespace(held=False)
+        self.session = Session(nick, device.token, desk=None, quiet=device.quiet, kept=kept, wish=wish)
         self.line: Line | None = None
         self.reads = True  # somebody takes out of the inbox what comes
         self.asked = [world.ledger.again(receipt) for receipt in self.session.leftovers]  # without an answer yet
