@@ -125,7 +125,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repa
     known = _copy_snapshot(source, target)
     if cut > known:
         raise LogError("The log was cut, and no snapshot of what was before is whole. Restore a backup.")
-    head = end = cut  # of the new log; and how far there are proved segments in the damaged one
+    head = end = newest_proved = cut  # of the new log; and how far there are proved segments in the damaged one
     new = digest
 
     def lose(upto: int, at: int) -> None:
@@ -135,14 +135,14 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repa
         head = upto
 
     for first, count, at, blob, _ in _proved(source, cut, digest):
-        end = first + count - 1
+        end, newest_proved = first + count - 1, first
         if first > max(head, known) + 1:
             continue  # what came in front of it is lost and in no snapshot
         if first > head + 1:
             lose(first - 1, at)
         new = _insert(target, new, first, count, at, blob)
         head = end
-    repaired.forked |= not known <= head == end == _end(source)
+    repaired.forked |= not (known <= head == end and newest_proved == _newest_row(source))
     if known > head:
         lose(known, 0)
     if end > head:
@@ -163,12 +163,14 @@ def _cut(source: sqlite3.Connection) -> tuple[int, bytes]:
     return (0, bytes(32)) if oldest is None or oldest[0] == 1 else (oldest[0] + oldest[1] - 1, oldest[4])
 
 
-def _end(source: sqlite3.Connection) -> int:
-    """The sequence with which the last row ends; -1: SQLite cannot say, so there may be more."""
+def _newest_row(source: sqlite3.Connection) -> int:
+    """With which sequence the last row begins; -1: what SQLite can read may not be all, so there may be more."""
     try:
-        return newest(source)[0]
-    except (sqlite3.Error, TypeError, ValueError):
+        [[sound]] = source.execute("PRAGMA quick_check(1)").fetchall()
+        [first] = source.execute("SELECT max(first) FROM segment").fetchone()
+    except (sqlite3.Error, ValueError):
         return -1
+    return int(first) if sound == "ok" and first is not None else -1
 
 
 def _copy_timelines(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repaired) -> None:
@@ -177,6 +179,7 @@ def _copy_timelines(source: sqlite3.Connection, target: sqlite3.Connection, repa
         timelines = source.execute("SELECT id, upto FROM timeline").fetchall()
         target.execute("DELETE FROM timeline")
         target.executemany("INSERT INTO timeline VALUES (?, ?)", timelines)
+        repaired.forked |= [upto for _, upto in timelines].count(None) != 1
     except sqlite3.Error:
         repaired.forked = True
     if repaired.forked:

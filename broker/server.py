@@ -33,6 +33,7 @@ DRAIN_FRAMES = 512  # of one tick: some milliseconds of work
 DRAIN_COMMANDS = RETRY_WINDOW // 4  # and no more commands than these: a client that waits for answers goes on meanwhile
 DRAIN_BYTES = 8 * 1024 * 1024  # and no more bytes: what one commit writes
 
+LONGEST_MS = 3_600_000.0  # asleep: what is due in weeks is more than a poller can count
 IDLE_MS = 20.0  # without input for this long, the index goes on
 BURST_ENTRIES = 100  # in one tick: more than people type
 CALM_SECONDS = 0.25  # the index goes on this long after a burst, whose readers need the machine more
@@ -98,7 +99,7 @@ class Server:
             now = time.monotonic()
             times = (self._core.deadline(now), self._connections.deadline, self._retention.due)
             due = [when for when in times if when is not None and when < inf]
-            timeout = -1.0 if not due else max(0.0, min(due) - now) * 1000 + 1
+            timeout = -1.0 if not due else min(max(0.0, min(due) - now) * 1000 + 1, LONGEST_MS)
         rest = 0.0 if self._idle else IDLE_MS  # before the index goes on
         rest = max(rest, (self._calm_at - time.monotonic()) * 1000)
         folding = self._core.folding.due(time.monotonic()) and not 0 <= timeout <= rest

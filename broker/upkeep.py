@@ -96,7 +96,11 @@ def _verify(db: sqlite3.Connection, verdict: Verdict) -> bool:
     verdict.cut, digest = db.execute("SELECT seq, digest FROM cut").fetchone()
     state, snapshot = State(snapshot_in(db, BASE)), snapshot_in(db, NEWEST)
     head, _ = newest(db)
+    [last] = db.execute("SELECT max(first) FROM segment").fetchone()
     db.execute("COMMIT")
+    if last is not None and last > head:
+        verdict.problem = f"The segment from sequence {last} on does not say how many entries it holds."
+        return True
     if state.seq < verdict.cut:
         verdict.problem = f"The log begins behind {verdict.cut}, and there is no snapshot of what was before."
         return True

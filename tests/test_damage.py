@@ -28,16 +28,16 @@ def home(tmp_path: Path) -> Home:
     return made(Home(tmp_path / "home"))
 
 
-def made(home: Home) -> Home:
+def made(home: Home, texts: int = TEXTS) -> Home:
     folder = Folder(home)
     load_or_make(folder.key_file)
     log = Log(folder.log_file)
     wire = Wire(log)
     alice = wire.connect("alice")
     wire.connect("bob")
-    for number in range(1, TEXTS + 1):
+    for number in range(1, texts + 1):
         alice.say(Post(number, "*", f"text {number}"))
-    alice.say(Join(TEXTS + 1, "#ops"))
+    alice.say(Join(texts + 1, "#ops"))
     wire.core.store_snapshot()
     log.close()
     folder.close()
@@ -151,6 +151,54 @@ def test_where_the_end_is_damaged_the_log_goes_another_way_from_there(home, sql)
         db.execute(sql, (end,))
     assert salvage.repair(home).forked
     assert place_of(home)[0] != timeline
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE segment SET count = 0 WHERE first = (SELECT max(first) FROM segment)",  # a bit of its header
+        "UPDATE timeline SET upto = 0",  # none is the present one, so that no broker could start
+    ],
+)
+def test_what_is_beside_damage_in_the_middle_is_not_taken_for_sound(home, sql):
+    """The sequence of the last segment would be given again, and clients that know it would drop what has it then."""
+    timeline, _ = place_of(home)
+    alter(home, 10)
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute("DELETE FROM snapshot")
+        db.execute(sql)
+    assert upkeep.verify(log_of(home)).problem
+    repaired = salvage.repair(home)
+    assert repaired.forked
+    assert place_of(home)[0] != timeline
+
+
+def test_a_segment_that_says_it_holds_nothing_is_no_whole_log(home):
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute("UPDATE segment SET count = 0 WHERE first = (SELECT max(first) FROM segment)")
+    assert "does not say how many entries" in upkeep.verify(log_of(home)).problem
+
+
+def test_where_a_page_no_longer_tells_of_the_last_ones_the_log_goes_another_way(tmp_path, monkeypatch):
+    """Whatever bit of the table's root is another: SQLite reads on, and shows an end that is none."""
+    monkeypatch.setattr(log_module, "PAGE_BYTES", 4096)
+    home = made(Home(tmp_path / "home"), texts=80)
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute("DELETE FROM snapshot")
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'segment'").fetchone()
+    whole, (_, end) = log_of(home).read_bytes(), place_of(home)
+    shorter = 0
+    for bit in range(8 * 12):
+        content = bytearray(whole)
+        content[(root - 1) * 4096 + bit // 8] ^= 1 << bit % 8
+        log_of(home).write_bytes(content)
+        try:
+            repaired = salvage.repair(home)
+        except LogError:
+            continue
+        shorter += repaired.head < end
+        assert repaired.forked or repaired.head == end, bit
+    assert shorter
 
 
 def test_the_log_ends_in_front_of_damage_that_is_in_no_snapshot(home):

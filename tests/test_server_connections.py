@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -636,3 +637,14 @@ def test_with_the_monitor_not_drained_they_would(broker, monkeypatch):
         assert not comes_in(late)
     while not late.events:  # once it is drained, everything goes on
         late.read(0.01)
+
+
+def test_what_is_due_in_years_does_not_overflow_the_poller(broker, monkeypatch):
+    """Milliseconds are an int of C there; a room may be closed for ten years."""
+    asked: list[int] = []
+    poller = SimpleNamespace(poll=lambda timeout: asked.append(timeout) or [])
+    monkeypatch.setattr(broker.server._core, "deadline", lambda now: now + 10 * 366 * 86_400)
+    monkeypatch.setattr(Connections, "deadline", None)
+    broker.server._wait(poller, False)
+    broker.server._wait(poller, False)
+    assert max(asked) == 3_600_000
