@@ -101,6 +101,12 @@ def read_network(text: str) -> str | None:
     return str(network)
 
 
+def is_barred(core: Core, network: str) -> bool:
+    """Whether this very network is barred now."""
+    penalty = core.state.barred.get(network)
+    return penalty is not None and penalty.holds(core.at)
+
+
 def room_for_bar(core: Core) -> bool:
     """Whether one more network may be barred; those that have ended count little."""
     barred = core.state.barred

@@ -192,8 +192,8 @@ class Core:
         self.answer(peer, Rejected(number, code, text))
         peer.refused += peer.session is None
         if peer.refused <= NOTED_REFUSALS:
-            address = peer.address if peer.session is None else ""
-            self.note("refused", who=self.name_of(peer), address=address, why=text, code=str(code))
+            origin = {"address": peer.address} if peer.session is None else {}
+            self.note("refused", who=self.name_of(peer), **origin, why=text, code=str(code))
 
     def tell(self, audience: Iterable[Session], event: AnyEvent, but: Session | None = None) -> None:
         """Send an event that is not in the log; sessions fed from the log get it with their answers."""
@@ -214,7 +214,7 @@ class Core:
         if peer.session is not None:
             return peer.session.here.account.nick
         account = self.state.by_key.get(peer.key)
-        return account.last_nick if account else key_text(peer.key)
+        return (account and account.last_nick) or key_text(peer.key)
 
     # --- the tick ----------------------------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class Core:
         countdown.tick(self, now)
         self._release()
         if self.storing and self.state.passing:
-            rulings.end_what_passes(self)
+            rulings.end_what_passes(self, self._entries)
         if now >= self.stand_at:
             leaving.stand(self, now)
         if not self.storing and not self._entries and self._probe_at <= now:

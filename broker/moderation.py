@@ -6,6 +6,7 @@ The operator is whoever proved the broker's own key, that is, who can read its d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from messages import (
@@ -29,7 +30,7 @@ from messages import (
 )
 
 from . import countdown, leaving
-from .access import is_wide, read_network, room_for_bar
+from .access import is_barred, is_wide, read_network, room_for_bar
 from .checks import Actor, actor, may_know, muted, short_enough
 from .entries import (
     EVERYONE_ID,
@@ -85,7 +86,7 @@ def handle(core: Core, peer: Peer, command: Moderating, now: float) -> None:
             if isinstance(command, Ban) and network not in core.state.barred and not room_for_bar(core):
                 text = f"{BARRED:,} addresses are banned already; let some in again, or ban a range."
                 core.refuse(peer, command.number, Code.TOO_MANY, text)
-            elif isinstance(command, Unban) and network and network not in core.state.barred:
+            elif isinstance(command, Unban) and network and not is_barred(core, network):
                 core.answer(peer, Done(command.number))
             elif network and has_rank(core, peer, command.number, who, "admin" if is_wide(network) else "moderator"):
                 core.ask(peer, command, _barring(core, who, command, network))
@@ -154,7 +155,8 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
         if not has_rank(core, peer, command.number, who, "admin"):
             return None
     try:
-        account = core.state.whom(name, holder_counts=isinstance(command, HELD), meant=lambda one: _lifts(command, one))
+        meant = partial(_lifts, core, command)
+        account = core.state.whom(name, holder_counts=isinstance(command, HELD), meant=meant)
     except LookupError as error:
         core.refuse(peer, command.number, Code.NO_SUCH_NICK, str(error))
         return None
@@ -167,7 +169,7 @@ def _whom(core: Core, peer: Peer, who: Actor, command: Moderating, name: str) ->
 def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Account) -> AnyDeed | None:
     """The entry that says what was done to an account; None: it was refused."""
     by, whom = (who.name, who.id), account.last_nick
-    if isinstance(command, (Unban, Unmute)) and not _lifts(command, account):  # which need not be written down
+    if isinstance(command, (Unban, Unmute)) and not _lifts(core, command, account):  # which need not be written down
         core.answer(peer, Done(command.number))
         return None
     match command:
@@ -190,11 +192,11 @@ def _deed(core: Core, peer: Peer, who: Actor, command: Moderating, account: Acco
     return None
 
 
-def _lifts(command: Moderating, account: Account) -> bool:
+def _lifts(core: Core, command: Moderating, account: Account) -> bool:
     """Whether a command ends a ban or a mute of this account."""
     if isinstance(command, Unban):
-        return account.ban is not None
-    return isinstance(command, Unmute) and account.mute is not None
+        return account.banned(core.at) is not None
+    return isinstance(command, Unmute) and account.muted(core.at) is not None
 
 
 def _new_key(core: Core, name: str) -> bool:

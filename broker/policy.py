@@ -57,7 +57,7 @@ def _topic(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
-def _closed(text: str) -> str:
+def _reason(text: str) -> str:
     if len(text.encode()) > REASON_BYTES:
         raise ValueError(f"The reason may have {REASON_BYTES} bytes.")
     return "off" if text.lower() == "off" else text or "on"
@@ -67,7 +67,7 @@ _SWITCH = _one_of("off", "on")
 
 BROKER_RULES: Mapping[str, Rule] = {
     "access": Rule("open", _one_of("open", "invite", "closed"), "admin"),  # whoever has the invite; a token; known keys
-    "locked": Rule("off", _closed, "moderator", passes=True),  # anything but off is the reason why nobody new may come
+    "locked": Rule("off", _reason, "moderator", passes=True),  # anything but off is the reason why nobody new may come
     "announce": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may announce
     "everyone": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may talk to everyone
     "rooms": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may make a room
@@ -76,7 +76,7 @@ BROKER_RULES: Mapping[str, Rule] = {
 }
 ROOM_RULES: Mapping[str, Rule] = {
     "topic": Rule("", _topic, "moderator"),
-    "closed": Rule("off", _closed, "moderator", passes=True),  # the same: why nobody may enter or speak
+    "closed": Rule("off", _reason, "moderator", passes=True),  # the same: why nobody may enter or speak
     "post": Rule("guest", _one_of(*ROLES), "admin"),  # the least role that may speak there
     "announce": Rule("broker", _one_of("broker", *ROLES), "admin"),  # broker: as it is for the whole broker
     "private": Rule("off", _SWITCH, "admin"),  # on: listed for and entered by those only who were let in

@@ -18,6 +18,7 @@ from .log import Log, Segment
 from .state import Account
 
 LOOKED_AT = 20_000  # entries looked at for one answer: some 10 ms; the page says where to go on
+SEGMENT_COST = 8  # what it costs to load one, in such entries: many hold a single one
 WORD_COST = 2_000  # and what a word costs in each part of the index, met or not, in such entries
 
 Found = tuple[int, int, AnyEntry]  # sequence, ms since the epoch, and the entry
@@ -60,7 +61,7 @@ def search(
     before = before_or_head(log, command.before)
 
     def fits(entry: AnyEntry) -> bool:
-        return isinstance(entry, SAID) and words.issubset(words_of(entry.body))
+        return isinstance(entry, SAID) and (not words or words.issubset(words_of(entry.body)))
 
     if words:
         indexed = index.matching(words, min(before, index.watermark + 1))
@@ -69,11 +70,18 @@ def search(
         found = candidates(log, index, before, index.of(to, min(before, index.watermark + 1)), 0, fits)
     else:
         found = _read_back(log, before, log.cut + 1, fits)
-    fitting = (
-        (seq, cost, item if item is not None and seq not in removed and _fits(account, command, to, item) else None)
-        for seq, cost, item in found
-    )
-    return _page(log, command.number, command.to, command.limit, fitting)
+    since = -inf if command.since is None else command.since
+
+    def asked_for(item: Found | None) -> Found | None:
+        """The message, if it is; or if it is too old and ends the search, where there is no word to go by."""
+        if item is None or item[0] in removed:
+            return None
+        if item[1] < since:
+            return None if words else item
+        return item if _fits(account, command, to, item) else None
+
+    fitting = ((seq, cost, asked_for(item)) for seq, cost, item in found)
+    return _page(log, command.number, command.to, command.limit, fitting, since)
 
 
 def before_or_head(log: Log, before: int | None) -> int:
@@ -83,11 +91,9 @@ def before_or_head(log: Log, before: int | None) -> int:
 
 def _fits(account: Account, command: Search, to: Conversation | None, item: Found) -> bool:
     _, at, entry = item
-    if not isinstance(entry, SAID):
+    if not isinstance(entry, SAID) or (command.until is not None and at >= command.until):
         return False
     if command.sender and fold(entry.sender) != command.sender:
-        return False
-    if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
         return False
     return _may_find(account, entry) if to is None else conversation(entry) == to
 
@@ -119,7 +125,7 @@ def candidates(
                 yield seq, walk, None
                 continue
             segment = next(log.read_back(seq + 1))
-            cost = 1 if segment.first == read else len(segment.entries)
+            cost = 1 if segment.first == read else len(segment.entries) + SEGMENT_COST
             read = segment.first
             yield seq, cost, _found(segment, seq, fits)
     except IndexTrouble:
@@ -134,6 +140,7 @@ def _read_back(log: Log, before: int, first: int, fits: Callable[[AnyEntry], boo
         for seq in range(min(segment.last, before - 1), max(segment.first, first) - 1, -1):
             entry = segment.entries[seq - segment.first]
             cost = 1 + (len(entry.body) >> 6 if isinstance(entry, SAID) else 0)
+            cost += SEGMENT_COST if seq == segment.first else 0
             yield seq, cost, _found(segment, seq, fits)
         if segment.first <= first:
             return

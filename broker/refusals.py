@@ -31,6 +31,10 @@ class Refusals:
         """A handshake failed."""
         self._failed = self._failed or why
 
+    def unknown(self, why: str) -> None:
+        """A connection is refused, and nobody can tell which."""
+        self._addresses.setdefault(why, []).append("")
+
     def over(self, descriptor: int) -> None:
         """A connection is over; its address is known still."""
         if self._failed:

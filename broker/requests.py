@@ -111,9 +111,9 @@ def handle(core: Core, peer: Peer, command: AnyCommand | Malformed, now: float) 
         case _ if session is None and not (peer.operator and isinstance(command, OPERATORS)):
             number = 0 if isinstance(command, Feed) else command.number
             core.refuse(peer, number, Code.HELLO_FIRST, "Say Hello first: nobody is known on this connection yet.")
-        case Kick() | Ban() | Unban() | Mute() | Unmute() | Delete() | Grant() | Transfer() | Revoke():
-            moderation.handle(core, peer, command, now)
-        case Down() | Stay():
+        case (
+            Kick() | Ban() | Unban() | Mute() | Unmute() | Delete() | Grant() | Transfer() | Revoke() | Down() | Stay()
+        ):
             moderation.handle(core, peer, command, now)
         case Rule() | Rules() | Admit() | Invite() | Invites() | Uninvite():
             rulings.handle(core, peer, command)

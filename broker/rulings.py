@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -94,10 +95,11 @@ def _rule(core: Core, peer: Peer, who: Actor, command: Rule) -> None:
     core.ask(peer, command, ruled)
 
 
-def end_what_passes(core: Core) -> None:
-    """Have what was closed or locked for a time open again."""
+def end_what_passes(core: Core, proposed: Iterable[entries.AnyEntry]) -> None:
+    """Have what was closed or locked for a time open again, but what is set anew in this very tick."""
+    anew = {(entry.room, entry.name) for entry in proposed if isinstance(entry, entries.Ruled)}
     for (room, name), end in core.state.passing.items():
-        if end <= core.at:
+        if end <= core.at and (room, name) not in anew:
             core.propose(entries.Ruled("the broker", 0, room, name, "off", ""))
 
 

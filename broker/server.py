@@ -227,8 +227,10 @@ class Server:
                     peer = connections.closed(value)
                     if peer is not None:
                         self._ended.setdefault(peer, now)
-                case zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+                case zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
                     refusals.failed(f"its handshake is not {self._sockets.mechanism} as spoken here")
+                case zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # which does not end the connection
+                    refusals.unknown(f"its handshake is not {self._sockets.mechanism} as spoken here")
                 case zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
                     refusals.failed("its handshake broke off")
         for descriptor in connections.fresh(now):
@@ -258,9 +260,9 @@ class Server:
         """Cut those of whom libzmq keeps a message that has not ended, and more of it than is right."""
         for descriptor, peer in self._swell.endless(self._connections, now, exhausted):
             who = "a connection" if peer is None else self._core.name_of(peer)
-            address = self._connections.address(descriptor)
+            origin = {"address": self._connections.address(descriptor)} if peer is None else {}
             why = f"{allowed(peer) // 1024} KiB of a message came, and no end of it"
-            self._core.note("refused", who=who, address=address, why=why)
+            self._core.note("refused", who=who, **origin, why=why)
             cut(descriptor)
 
     # --- out ---------------------------------------------------------------------------------------------------------

@@ -280,17 +280,29 @@ def export(path: Path, *, for_terminal: bool = False) -> Iterator[str]:
                         if seq in deleted:
                             fields = {"seq": seq, "at": at, "deleted": True}
                         yield json.dumps(fields, ensure_ascii=for_terminal)
+            if (known := max((kept.seq for kept in _snapshots(db)), default=0)) > max(last, newest(db)[0]):
+                raise LogError(f"The log {path} ends at {last}, but a snapshot knows {known}: the end of it is lost.")
     except (sqlite3.Error, msgspec.DecodeError, TypeError, ValueError) as error:
         raise LogError(f"Behind sequence {last} the log {path} cannot be read: {error}. {WAY_ON}") from error
 
 
 def _deleted(db: sqlite3.Connection) -> set[int]:
-    """The messages that somebody had deleted; only segments with the word for it are decoded."""
-    found = {seq for which in (BASE, NEWEST) if (kept := snapshot_in(db, which)) for seq in kept.removed}
-    for _, _, _, blob, _ in _segments(db, newest(db)[0]):
-        if b"removed" in blob:
-            found |= {entry.seq for entry in _decode.decode(blob) if isinstance(entry, Removed)}
+    """The messages that somebody had deleted, as far as that can be read; only what has the word for it is decoded."""
+    found = {seq for kept in _snapshots(db) for seq in kept.removed}
+    with contextlib.suppress(sqlite3.Error):
+        for _, _, _, blob, _ in _segments(db, newest(db)[0]):
+            with contextlib.suppress(msgspec.DecodeError, TypeError, ValueError):
+                if b"removed" in blob:
+                    found |= {entry.seq for entry in _decode.decode(blob) if isinstance(entry, Removed)}
     return found
+
+
+def _snapshots(db: sqlite3.Connection) -> Iterator[Snapshot]:
+    """Those that are whole."""
+    for which in (BASE, NEWEST):
+        with contextlib.suppress(LogError):
+            if (kept := snapshot_in(db, which)) is not None:
+                yield kept
 
 
 def _fields(seq: int, at: int, entry: Posted | Announced) -> dict[str, object]:

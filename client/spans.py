@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .language import plural
+from .language import _, plural
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.IGNORECASE)
@@ -14,6 +14,11 @@ def read_span(text: str) -> float | None:
     """The seconds that are meant; None when it is no stretch of time."""
     found = _SPAN.fullmatch(text)
     return float(int(found[1]) * _SECONDS[found[2].lower()]) if found and int(found[1]) else None
+
+
+def lasting(seconds: float | None) -> str:
+    """' for 2 hours', behind what holds for so long; nothing behind what holds for good."""
+    return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
 
 
 def span_text(seconds: float) -> str:

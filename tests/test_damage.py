@@ -260,6 +260,24 @@ def test_export_ends_in_front_of_what_is_not_as_it_was_said(home, capsys):
     assert f"damaged behind sequence {first - 5};" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("sql", "bodies"),
+    [
+        ("UPDATE snapshot SET state = x'00'", TEXTS),  # the broker does without it
+        ("UPDATE segment SET entries = x'a772656d6f766564' WHERE first = (SELECT max(first) FROM segment)", TEXTS),
+        ("DELETE FROM segment WHERE first > 20", 14),
+    ],
+)
+def test_export_comes_as_far_as_the_log_is_whole(home, capsys, sql, bodies):
+    """Damage behind what it prints, or where the broker does without, keeps it from nothing."""
+    with closing(sqlite3.connect(log_of(home))) as db, db:
+        db.execute(sql)
+    main(["export", "--data", str(home.path)])
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == bodies
+    assert ("snapshot" in sql) == (told.err == "")
+
+
 def test_repair_makes_no_log_where_there_is_none_and_none_of_nothing(home, tmp_path, capsys):
     upkeep.backup(home, tmp_path / "backup")
     empty = tmp_path / "empty"

@@ -46,6 +46,7 @@ from messages import (
     RuleList,
     Rules,
     Search,
+    Share,
     Stay,
     Staying,
     Transfer,
@@ -801,3 +802,34 @@ def test_who_may_take_the_broker_down_may_call_it_off(wire):
     assert wire.core.down is None
     assert ("stayed", "alice", "", "", "no need") in deeds(wire)
     assert wire.connect("carol").hear(Closing) == []
+
+
+def test_who_lengthens_what_is_closed_in_the_tick_in_which_it_ends_is_heeded(wire):
+    alice, bob = person(wire, "alice", "moderator"), person(wire, "bob")
+    bob.say(Join(1, "#ops"))
+    alice.say(Rule(1, "#ops", "closed", "moved", "", 10.0))
+    wire.tick(seconds=9)
+    wire.now += 1.5
+    alice.say(Rule(2, "#ops", "closed", "moved", "", 7200.0))
+    wire.tick(seconds=5)
+    assert wire.core.state.by_room["#ops"].closed == "moved"
+
+
+def test_a_ban_that_is_over_is_none_that_could_be_meant_or_lifted(wire):
+    mod, _ = person(wire, "mod", "moderator"), person(wire, "bob")
+    mod.say(Kick(1, "bob", "", 5.0))
+    wire.tick(seconds=10)
+    wire.connect("other", nick="bob")
+    mod.say(Ban(2, "bob"), Ban(3, "192.0.2.0/24", "", 5.0))
+    wire.tick(seconds=10)
+    head = wire.log.head
+    assert refusals(mod.say(Unban(4, "bob"))) == []
+    assert wire.core.state.by_key[key_of("other")].ban is None
+    assert Done(5) in mod.say(Unban(5, "192.0.2.0/24"))
+    assert wire.log.head == head + 1
+
+
+def test_the_heir_of_a_nick_keeps_to_oneself_what_its_holder_did(wire):
+    ann = person(wire, "ann")
+    ann.say(Register(1), Share(2, False), Transfer(3, "", key_text(key_of("heir"))))
+    assert wire.connect("heir", nick="ann").hear(Welcome)[0].sharing is False

@@ -229,6 +229,9 @@ def test_of_many_that_are_refused_at_once_one_line_is_told():
     refusals.failed("broke off")
     refusals.over(1)
     assert list(refusals.take()) == [("a connection", "192.0.2.1", "broke off")], "another one by now"
+    refusals.unknown("not PLAIN")
+    refusals.over(2)
+    assert list(refusals.take()) == [("a connection", "", "not PLAIN")], "it stays open"
 
 
 def test_where_what_came_is_not_known_nobody_is_taken_for_mute(broker, monkeypatch):

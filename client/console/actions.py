@@ -276,17 +276,17 @@ def down(talk: Talk, arguments: list[str]) -> None:
     text = arguments[0] if arguments else ""
     word, why = [*text.split(maxsplit=1), "", ""][:2]
     if fold(word) == "cancel":
-        carry_out(talk, lambda: talk.chat.stay(why), _told_to_all)
+        carry_out(talk, lambda: talk.chat.stay(why), told_to_all)
         return
     try:
         seconds, reason = read_delay(text)
     except ValueError as error:
         talk.show(Refusal(str(error)))
         return
-    carry_out(talk, lambda: talk.chat.down(seconds, reason), _told_to_all)
+    carry_out(talk, lambda: talk.chat.down(seconds, reason), told_to_all)
 
 
-def _told_to_all(seq: int) -> None:
+def told_to_all(seq: int) -> None:
     """Nothing to add: the broker tells everyone."""
 
 

@@ -8,8 +8,8 @@ from messages import EVERYONE, ROLES, Role, fold
 
 from ..errors import ClientError
 from ..language import _
-from ..spans import read_span, span_text
-from .actions import carry_out, do
+from ..spans import lasting, read_span
+from .actions import carry_out, do, told_to_all
 from .shown import Invitation, Invites, Refusal, Rules, Topic, Trail
 from .talk import Talk
 
@@ -18,7 +18,7 @@ def kick(talk: Talk, arguments: list[str]) -> None:
     """End a person's sessions."""
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
-    done = _("{who} was kicked out{span}.").format(who=who, span=_for(seconds))
+    done = _("{who} was kicked out{span}.").format(who=who, span=lasting(seconds))
     do(talk, "/kick", lambda: talk.chat.kick(who, reason, seconds), done)
 
 
@@ -26,7 +26,7 @@ def ban(talk: Talk, arguments: list[str]) -> None:
     """Kick a person and keep the key out, or keep out an address."""
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
-    done = _("{who} is banned{span}; /unban {who} would let in again.").format(who=who, span=_for(seconds))
+    done = _("{who} is banned{span}; /unban {who} would let in again.").format(who=who, span=lasting(seconds))
     do(talk, "/ban", lambda: talk.chat.ban(who, reason, seconds), done)
 
 
@@ -40,7 +40,7 @@ def mute(talk: Talk, arguments: list[str]) -> None:
     """Take nothing more from a person that others would see."""
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
-    done = _("{who} is muted{span}; /unmute {who} ends that.").format(who=who, span=_for(seconds))
+    done = _("{who} is muted{span}; /unmute {who} ends that.").format(who=who, span=lasting(seconds))
     do(talk, "/mute", lambda: talk.chat.mute(who, reason, seconds), done)
 
 
@@ -99,7 +99,7 @@ def rule(talk: Talk, arguments: list[str]) -> None:
         talk.answers.ask(lambda: talk.chat.rules(where), lambda found: talk.show(Rules(where, tuple(found.items()))))
         return
     name, value = rest[0], " ".join(rest[1:])
-    carry_out(talk, lambda: talk.chat.set_rule(name, value, where), _told_to_all)
+    carry_out(talk, lambda: talk.chat.set_rule(name, value, where), told_to_all)
 
 
 def topic(talk: Talk, arguments: list[str]) -> None:
@@ -110,7 +110,7 @@ def topic(talk: Talk, arguments: list[str]) -> None:
     if not room.startswith("#"):
         talk.show(Refusal(_("You are talking to no room now; /to #room turns to one.")))
     elif text:
-        carry_out(talk, lambda: talk.chat.set_rule("topic", text, room), _told_to_all)
+        carry_out(talk, lambda: talk.chat.set_rule("topic", text, room), told_to_all)
     else:
         talk.answers.ask(lambda: talk.chat.rules(room), lambda found: talk.show(Topic(room, found.get("topic", ""))))
 
@@ -119,24 +119,24 @@ def close(talk: Talk, arguments: list[str]) -> None:
     """Close a room: nobody may speak there or enter."""
     room, rest = _room(talk, arguments)
     seconds, reason = _span(" ".join(rest))
-    carry_out(talk, lambda: talk.chat.set_rule("closed", reason or "on", room, seconds=seconds), _told_to_all)
+    carry_out(talk, lambda: talk.chat.set_rule("closed", reason or "on", room, seconds=seconds), told_to_all)
 
 
 def reopen(talk: Talk, arguments: list[str]) -> None:
     """Open a closed room."""
     room = _room(talk, arguments)[0]
-    carry_out(talk, lambda: talk.chat.set_rule("closed", "off", room), _told_to_all)
+    carry_out(talk, lambda: talk.chat.set_rule("closed", "off", room), told_to_all)
 
 
 def lock(talk: Talk, arguments: list[str]) -> None:
     """Let nobody new in for now."""
     seconds, reason = _span(arguments[0] if arguments else "")
-    carry_out(talk, lambda: talk.chat.set_rule("locked", reason or "on", seconds=seconds), _told_to_all)
+    carry_out(talk, lambda: talk.chat.set_rule("locked", reason or "on", seconds=seconds), told_to_all)
 
 
 def unlock(talk: Talk, arguments: list[str]) -> None:
     """Let newcomers in again."""
-    carry_out(talk, lambda: talk.chat.set_rule("locked", "off"), _told_to_all)
+    carry_out(talk, lambda: talk.chat.set_rule("locked", "off"), told_to_all)
 
 
 def admit(talk: Talk, arguments: list[str]) -> None:
@@ -231,10 +231,6 @@ def _span(rest: str) -> tuple[float | None, str]:
     return seconds, words[2] if len(words) > 2 else ""
 
 
-def _for(seconds: float | None) -> str:
-    return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
-
-
 def _where(arguments: list[str]) -> tuple[str, list[str]]:
     """'[#room] rest': the broker, or a room."""
     words = arguments[0].split() if arguments else []
@@ -246,7 +242,3 @@ def _room(talk: Talk, arguments: list[str]) -> tuple[str, list[str]]:
     if arguments and arguments[0].startswith("#"):
         return arguments[0], arguments[1:]
     return talk.current, arguments
-
-
-def _told_to_all(seq: int) -> None:
-    """Nothing to add: the broker tells everyone whom it concerns."""

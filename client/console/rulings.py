@@ -6,14 +6,14 @@ from messages import EVERYONE, Deleted, Moderated, Ruled, harmless
 
 from ..language import _
 from ..model import Slowed
-from ..spans import span_text
+from ..spans import lasting, span_text
 from .words import by_whom
 
 
 def ruled(event: Ruled) -> str:
     """A rule has another value."""
-    where, value, by, span = event.where, harmless(event.value), by_whom(event.by), _for(event.seconds)
-    because = "" if value == "on" else f": {value}"  # of what is a reason, or just on
+    where, value, by, span = event.where, harmless(event.value), by_whom(event.by), lasting(event.seconds)
+    because = _why(event.reason if event.value == "on" else event.value)  # whose value is a reason, or just on
     match event.name:
         case "topic":
             return (
@@ -42,7 +42,7 @@ def moderated(event: Moderated) -> str:
     match event.what:
         case "muted":
             return _("{by} muted you{span}{why}. What you say is not taken meanwhile.").format(
-                by=by, span=_for(event.seconds), why=why
+                by=by, span=lasting(event.seconds), why=why
             )
         case "unmuted":
             return _("{by} unmuted you.").format(by=by)
@@ -72,10 +72,6 @@ def slowed(event: Slowed) -> str:
     return _("That was faster than the broker allows. The rest goes out by itself in {span}.").format(
         span=span_text(event.seconds)
     )
-
-
-def _for(seconds: float | None) -> str:
-    return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
 
 
 def _why(reason: str) -> str:
