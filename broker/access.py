@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from messages import Code, rank
 
+from .checks import duration
 from .limits import BARRED
 from .state import Penalty, Ticket
 
@@ -39,9 +39,9 @@ def refusal(core: Core, account: Account | None, address: str, ticket: Ticket | 
     """
     trusted = account is not None and account.rank >= rank("moderator")  # nobody shuts them out by an address
     if not trusted and (penalty := _barred(core, address)) is not None:
-        return _banned(penalty, "Your address is")
+        return _banned(core, penalty, "Your address is")
     if account is not None and (penalty := account.banned(core.at)) is not None:
-        return _banned(penalty, "You are")
+        return _banned(core, penalty, "You are")
     if account is not None and (account.known or _is_here(core, account)):
         return None
     if (locked := core.state.rule("locked")) != "off":
@@ -141,11 +141,7 @@ def _barred(core: Core, address: str) -> Penalty | None:
     return None
 
 
-def _banned(penalty: Penalty, who: str) -> Refusal:
-    until = (
-        ""
-        if penalty.until is None
-        else f" until {time.strftime('%Y-%m-%d %H:%M', time.localtime(penalty.until / 1000))}"
-    )
+def _banned(core: Core, penalty: Penalty, who: str) -> Refusal:
+    left = "" if penalty.until is None else f" for another {duration((penalty.until - core.at) / 1000)}"
     why = f": {penalty.reason}" if penalty.reason else ""
-    return Refusal(Code.BANNED, f"{who} banned here{until}{why}.")
+    return Refusal(Code.BANNED, f"{who} banned here{left}{why}.")

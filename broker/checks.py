@@ -67,7 +67,11 @@ def find_target(core: Core, peer: Peer, number: int, target: str) -> tuple[int, 
             return None
         return account.id, f"@{account.nick}"
     room = core.state.by_room.get(wire)
-    if room is None or not may_know(core, actor(core, peer), room):
+    who = actor(core, peer)
+    if room is not None and not may_know(core, who, room) and may_enter(core, who, room):
+        core.refuse(peer, number, Code.NO_SUCH_ROOM, f"You may enter {wire}, but are not in it: join it first.")
+        return None
+    if room is None or not may_know(core, who, room):
         core.refuse(
             peer,
             number,

@@ -68,7 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "completion":
                 print(completion_script(_parser(), arguments.shell), flush=True)
                 return 0
-        bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
+        try:
+            bind = tuple(_endpoint(text) for text in arguments.bind or (DEFAULT_ENDPOINT,))
+        except MessageError as error:
+            _parser().error(str(error))
         return _run(
             Settings(
                 home=home,
@@ -212,9 +215,11 @@ def _repair(home: Home) -> int:
     for first, last in repaired.lost:
         print(f"What was said as number {first} to {last} is lost.")
     if repaired.forked:
-        print(f"The log ends at sequence {repaired.head} now; what came behind that is lost, and clients say so.")
-    else:
+        print(f"The log ends at sequence {repaired.head} now; its end may be lost, and clients say so.")
+    elif repaired.lost:
         print(f"The log ends at sequence {repaired.head}, as it did. Who had not read what is lost is told of a gap.")
+    else:
+        print(f"The log ends at sequence {repaired.head}, as it did. Nothing that was said is lost.")
     print(f"The damaged files are kept as {', '.join(map(str, repaired.kept))}.")
     return 0
 

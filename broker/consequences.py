@@ -21,7 +21,8 @@ def of(core: Core, deed: entries.Deed, took: bool, now: float) -> None:
     if not took:
         return
     told = audit.deed(core.state, core.state.seq, core.at, deed)
-    core.note(told.what, who=told.whom, detail=told.detail, by=told.by, why=told.reason)
+    lasts = {} if told.until is None else {"lasts": round((told.until - core.at) / 1000)}
+    core.note(told.what, who=told.whom, detail=told.detail, by=told.by, **lasts, why=told.reason)
     by = deed.by
     match deed:
         case entries.Kicked():

@@ -19,6 +19,7 @@ from messages import (
     Invite,
     Join,
     Presence,
+    Registration,
     Rename,
     RoomChange,
     Sharing,
@@ -28,7 +29,7 @@ from messages import (
 
 from . import consequences, greeting, leaving, rulings
 from .checks import number_of
-from .entries import Announced, AnyEntry, Deed, Joined, Left, Named, Released, Shared
+from .entries import Announced, AnyEntry, Deed, Joined, Left, Named, Registered, Released, Shared
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def applied(core: Core, entry: AnyEntry, took: bool, now: float) -> None:
             _entered(core, core.state.by_room[entry.room].id, account.id, joined=True)
         case Left() if took:
             _entered(core, entry.room, entry.account, joined=False)
+        case Registered() if took:
+            core.tell(core.audience.sessions(entry.account), Registration(entry.kept))
         case Shared():
             core.tell(core.audience.sessions(entry.account), Sharing(entry.on))
         case Deed():
@@ -138,6 +141,8 @@ def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
 
 def _expire_peer(core: Core, peer: Peer, now: float) -> None:
     if peer.gone or peer.leaving:
+        if peer.untold:
+            leaving.unawares(core, *peer.untold)
         core.cut.append(peer)
     elif peer.session is None and not peer.operator and peer.greet_by <= now:
         core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")

@@ -69,7 +69,8 @@ def hello(core: Core, peer: Peer, command: Hello, now: float) -> None:
 def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
     account = core.state.by_key.get(peer.key)
     ticket = access.find_ticket(core.state, command.token, core.at)
-    if refusal := access.refusal(core, account, peer.address, ticket):
+    untold = _put_out(core, account, command.device)
+    if refusal := access.refusal(core, account, peer.address, ticket) or untold:
         _turn_away(core, peer, refusal, now)
         return
     if too_many := _too_many(core, peer, account, command.device, now):
@@ -105,6 +106,12 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
         core.ask(peer, command, *entries)
     elif account is not None:
         attach(core, peer, command, now, resumed=True)
+
+
+def _put_out(core: Core, account: Account | None, token: bytes) -> access.Refusal | None:
+    """Why this device was put out when it could not be told; it is once."""
+    device = core.state.by_token.get((account.id, token)) if account is not None else None
+    return core.untold.pop(device.id, None) if device is not None else None
 
 
 def _turn_away(core: Core, peer: Peer, refusal: Refusal, now: float) -> None:

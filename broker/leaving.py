@@ -13,9 +13,11 @@ from .entries import Reached, Released, Span
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
+    from .access import Refusal
     from .core import Core
 
 STAND_SECONDS = 300.0  # between two times: after a kill, a new device is sent again what was taken meanwhile
+UNTOLD = 10_000  # devices that are remembered so: half a megabyte
 FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it is still connected by then
 
 
@@ -64,6 +66,14 @@ def end(core: Core, session: Session, reason: str) -> None:
         core.leave(here, reason)
     elif not here.staffed:
         tell_left(core, here, reason)
+
+
+def unawares(core: Core, device: int, refusal: Refusal) -> None:
+    """A device was put out, and its client cannot have read why: it is told when it comes again, once."""
+    core.untold.pop(device, None)
+    core.untold[device] = refusal
+    if len(core.untold) > UNTOLD:
+        del core.untold[next(iter(core.untold))]
 
 
 def hold_over(core: Core, now: float, at: int) -> None:

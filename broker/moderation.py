@@ -30,7 +30,7 @@ from messages import (
 )
 
 from . import countdown, leaving
-from .access import is_barred, is_wide, read_network, room_for_bar
+from .access import Refusal, is_barred, is_wide, read_network, room_for_bar
 from .checks import Actor, actor, may_know, muted, short_enough
 from .entries import (
     EVERYONE_ID,
@@ -286,8 +286,12 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
     here = core.here.get(account.id)
     if here is None:
         return
+    refusal = Refusal(code, told or f"You were {text}")
     for session in list(here.sessions.values()):
         if session.peer is not None:
-            core.dismiss(session.peer, code, told or f"You were {text}", now)
+            session.peer.untold = session.device.id, refusal
+            core.dismiss(session.peer, *refusal, now)
+        else:
+            leaving.unawares(core, session.device.id, refusal)
         leaving.end(core, session, text)
     core.leave(here, text)

@@ -38,6 +38,7 @@ _PHRASES = {
     "by": "by {}",
     "client": "with {}",
     "code": "({})",
+    "lasts": "for {} s",
     "reason": "— {}",
     "seconds": "in {} s",
     "text": "— {}",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _TAKEN = {"create": {"uses", "expires", "role"}, "list": set[str](), "revoke": {"number"}}  # by what one does
 _TAKEN["all"] = set.union(*_TAKEN.values())
+_LONGEST = 10 * 366 * 86_400  # seconds
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -77,8 +78,8 @@ def _uses(text: str) -> int:
 def seconds(text: str) -> float:
     """A stretch of time, as in 30m, 24h or 7d, in seconds; raises ArgumentTypeError."""
     found = re.fullmatch(r"(\d{1,6})([smhd])", text.lower())
-    if not found or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no stretch of time; say it as in 30m, 24h or 7d")
+    if not found or not 0 < int(found[1]) * _UNITS[found[2]] <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no stretch of time up to ten years; say it as in 30m, 24h or 7d")
     return float(int(found[1]) * _UNITS[found[2]])
 
 
@@ -108,6 +109,8 @@ def _policy(ask: Callable[[AnyCommand], AnyEvent], words: list[str]) -> None:
         ask(Rule(1, where, words[0], " ".join(words[1:])))
     found = ask(Rules(1, where))
     if isinstance(found, RuleList):
+        if words and words[0] not in dict(found.rules):
+            raise UsageError(f"There is no rule {words[0]}; there are {', '.join(dict(found.rules))}.")
         for name, value in found.rules:
             if not words or name == words[0]:
                 print(f"{name:10} {harmless(value)}")

@@ -83,6 +83,8 @@ def _filled_up(path: Path) -> Iterator[Path]:
     """The log, or a copy with empty pages in place of those that were cut off: SQLite reads no file that lacks any."""
     with path.open("rb") as file:
         header = file.read(100)
+    if header[:16] != b"SQLite format 3\0":
+        raise LogError(f"The first page of {path} is damaged, and with it where all else stands. Restore a backup.")
     size, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
     if path.stat().st_size >= size * pages:
         yield path

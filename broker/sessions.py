@@ -17,6 +17,7 @@ from .entries import Reach, Span
 from .state import Account, Device
 
 if TYPE_CHECKING:
+    from .access import Refusal
     from .feeding import Retries
 
 
@@ -40,6 +41,7 @@ class Peer:
     gone: bool = False  # disconnected, replaced or dismissed: its frames are not read any more
     leaving: bool = False  # said Bye: gets its last answers, and is cut if it stays
     asked: AnyCommand | None = None  # waits for its entries to be committed
+    untold: tuple[int, Refusal] | None = None  # why this device was put out, until its client closes, having read it
     blocked: bool = False  # a command of this tick must be applied before the next one is looked at
     waiting: deque[tuple[AnyCommand | Malformed, int]] = field(default_factory=deque)  # what came behind it; weights
     waiting_bytes: int = 0  # what that weighs together
@@ -72,7 +74,8 @@ class Session:
     @property
     def reach(self) -> Reach:
         """What this session was delivered and has shown, for sure."""
-        return Reach(Span(self.began, self.taken), Span(self.began, self.shown))
+        shown = max(self.began, self.here.account.shares_from or 0)
+        return Reach(Span(self.began, self.taken), Span(shown, max(shown, self.shown)))
 
 
 @dataclass(eq=False, slots=True)

@@ -180,7 +180,7 @@ def peer_address(descriptor: int) -> str:
             connection.detach()
     except OSError:
         return ""
-    return str(name[0]) if isinstance(name, tuple) else ""
+    return str(name[0]).removeprefix("::ffff:") if isinstance(name, tuple) else ""
 
 
 def check_libraries() -> str:

@@ -73,7 +73,7 @@ class Account(msgspec.Struct):
     registered: bool = False  # keeps nick, rooms and mail while away
     taken: int = 0  # registered: what was delivered, as was written last; a device without a cursor goes on there
     reach: Reach = Reach()  # what was delivered to and read by it, as was written last
-    sharing: bool = True  # senders may learn what it has read
+    shares_from: int | None = 0  # senders may learn what it has read behind this sequence; None: nothing
     role: Role = "guest"
     admitted: bool = False  # came with a token, or was given a role: may come in whatever the access
     ban: Penalty | None = None
@@ -84,6 +84,11 @@ class Account(msgspec.Struct):
     def rank(self) -> int:
         """How far up its role is."""
         return rank(self.role)
+
+    @property
+    def sharing(self) -> bool:
+        """Whether senders may learn what it has read."""
+        return self.shares_from is not None
 
     @property
     def known(self) -> bool:
@@ -230,7 +235,9 @@ class State:
                 return took
             case Shared():
                 account = self.accounts[entry.account]
-                took, account.sharing = account.sharing != entry.on, entry.on
+                took = account.sharing != entry.on
+                if took:  # what was read meanwhile stays untold
+                    account.shares_from = seq if entry.on else None
                 return took
             case Installed():
                 return self._install(seq, entry)
@@ -367,6 +374,7 @@ class State:
         with suppress(InvalidAddress):  # most often it is no key
             if (account := self.by_key.get(parse_key(name))) is not None:
                 return account
+            raise LookupError(f"The key {name[:50]} was never here.")
         went = (self.accounts[each] for each in sorted(self.went_by.get(fold(name), ())) if name)
         known = [account for account in went if fold(account.last_nick) == fold(name)]
         held = [account for account in known if account.nick]

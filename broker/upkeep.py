@@ -72,7 +72,9 @@ def check(path: Path, damage: str) -> Verdict:
             else:
                 verdict.problem = "The broker cuts the log off faster than it can be read. Verify it later."
     except (LogError, OSError, sqlite3.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
-        verdict.problem = f"Behind sequence {verdict.cut + verdict.entries} the log cannot be read: {error}"
+        verdict.problem = (
+            f"Behind sequence {verdict.cut + verdict.entries} the log cannot be read: {str(error).rstrip('.')}."
+        )
     if damage:
         verdict.problem = f"{damage} {verdict.problem or f'Behind {verdict.cut + verdict.entries} it is lost.'}"
     return verdict

@@ -312,8 +312,8 @@ class Client(Moderation):
         """Choose whether senders may learn what was shown to this person, on any device of the account.
 
         Turned off, nothing more is told from this moment on, not even of what was shown before and has not left yet,
-        whether the broker is there or not; what was told stays told. Turned on again, the next message that is shown
-        stands for all before it.
+        whether the broker is there or not; what was told stays told. Turned on again, only what is
+        said from then on counts.
         """
         return self._submit(Share(1, on))
 

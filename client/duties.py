@@ -24,7 +24,7 @@ def _span(text: str) -> float:
     seconds = read_span(text)
     if seconds is None:
         raise argparse.ArgumentTypeError(
-            _("{text} is no stretch of time: write it as in 10m, 24h or 7d").format(text=text)
+            _("{text} is no stretch of time up to ten years: write it as in 10m, 24h or 7d").format(text=text)
         )
     return seconds
 
@@ -70,13 +70,13 @@ def _auditing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--before", type=count, metavar="SEQ", help=_("only those before this sequence number"))
 
 
-def _deed(needs: int, what: str, ask: Deed) -> Callable[[argparse.Namespace], int]:
-    """A command that is accepted or refused; `what` are its arguments, of which it needs so many."""
+def _deed(needs: int, what: str, ask: Deed, most: int | None = None) -> Callable[[argparse.Namespace], int]:
+    """A command that is accepted or refused; `what` are its arguments, of which it needs so many, and takes `most`."""
 
     def run(options: argparse.Namespace) -> int:
         from .oneshot import Out
 
-        if len(options.words) < needs:
+        if len(options.words) < needs or (most is not None and len(options.words) > most):
             raise UsageError(_("{command} takes {what}.").format(command=options.command, what=_(what)))
         with open_client(options) as chat:
             seq = ask(chat, options.words, options).wait(patience(options))
@@ -97,8 +97,10 @@ def _room_first(words: list[str]) -> list[str]:
 
 def _shut(chat: Any, options: argparse.Namespace, rule: str, reason: list[str], where: str) -> Any:
     """Close a room, or lock the broker; the reason is the rule's value."""
-    room = where if where == EVERYONE else check_room(where)
-    return chat.set_rule(rule, " ".join(reason) or "on", room, seconds=options.seconds)
+    text = " ".join(reason) or "on"
+    if text.lower() == "off":  # which would be the opposite
+        raise UsageError(_("off is no reason; reopen and unlock are what opens again."))
+    return chat.set_rule(rule, text, where if where == EVERYONE else check_room(where), seconds=options.seconds)
 
 
 def _number(text: str) -> int:
@@ -128,6 +130,8 @@ def _rules(options: argparse.Namespace) -> int:
         if len(words) >= 2:
             chat.set_rule(words[0], _reason(words), where).wait(patience(options))
         found = chat.rules(where, patience(options))
+    if words and words[0] not in found:
+        raise UsageError(_("There is no rule {name}; there are {rules}.").format(name=words[0], rules=", ".join(found)))
     out.pairs({name: value for name, value in found.items() if not words or name == words[0]})
     return ACCEPTED
 
@@ -180,7 +184,7 @@ DUTIES = {
         N_("let in again"),
         "NICK|KEY|ADDRESS",
         add_common,
-        _deed(1, N_("whom"), lambda chat, words, _: chat.unban(words[0])),
+        _deed(1, N_("whom"), lambda chat, words, _: chat.unban(words[0]), 1),
     ),
     "mute": Subcommand(
         N_("take nothing from a person that others would see"),
@@ -192,7 +196,7 @@ DUTIES = {
         N_("let a person speak again"),
         "NICK",
         add_common,
-        _deed(1, N_("a nick"), lambda chat, words, _: chat.unmute(words[0])),
+        _deed(1, N_("a nick"), lambda chat, words, _: chat.unmute(words[0]), 1),
     ),
     "delete": Subcommand(
         N_("show a message to nobody any more"),
@@ -207,14 +211,14 @@ DUTIES = {
         _deed(
             1,
             N_("a room"),
-            lambda chat, words, options: _shut(chat, options, "closed", words[1:], check_room(words[0])),
+            lambda chat, words, options: _shut(chat, options, "closed", words[1:], words[0]),
         ),
     ),
     "reopen": Subcommand(
         N_("open a closed room"),
         "'#ROOM'",
         add_common,
-        _deed(1, N_("a room"), lambda chat, words, _: chat.set_rule("closed", "off", check_room(words[0]))),
+        _deed(1, N_("a room"), lambda chat, words, _: chat.set_rule("closed", "off", check_room(words[0])), 1),
     ),
     "lock": Subcommand(
         N_("let nobody new in for now"),
@@ -226,31 +230,31 @@ DUTIES = {
         N_("let newcomers in again"),
         "",
         add_common,
-        _deed(0, N_("nothing"), lambda chat, words, _: chat.set_rule("locked", "off")),
+        _deed(0, N_("nothing"), lambda chat, words, _: chat.set_rule("locked", "off"), 0),
     ),
     "admit": Subcommand(
         N_("let a person into a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.admit(*_room_first(words))),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.admit(*_room_first(words)), 2),
     ),
     "expel": Subcommand(
         N_("put a person out of a private room"),
         "'#ROOM' NICK",
         add_common,
-        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.expel(*_room_first(words))),
+        _deed(2, N_("a room and a nick"), lambda chat, words, _: chat.expel(*_room_first(words)), 2),
     ),
     "grant": Subcommand(
         N_("give a person, or a key that was never here, a role"),
         "NICK|KEY ROLE",
         add_common,
-        _deed(2, N_("whom and a role"), lambda chat, words, _: chat.grant(words[0], _role(words[1]))),
+        _deed(2, N_("whom and a role"), lambda chat, words, _: chat.grant(words[0], _role(words[1])), 2),
     ),
     "transfer": Subcommand(
         N_("give a registered nick, its rooms and role to another key"),
         "[NICK] KEY",
         add_common,
-        _deed(1, N_("a key"), lambda chat, words, _: chat.transfer(words[-1], words[0] if len(words) > 1 else "")),
+        _deed(1, N_("a key"), lambda chat, words, _: chat.transfer(words[-1], words[0] if len(words) > 1 else ""), 2),
     ),
     "revoke": Subcommand(
         N_("free a nick, and end its registration and role"),
@@ -265,7 +269,7 @@ DUTIES = {
         N_("withdraw an invite"),
         "NUMBER",
         add_common,
-        _deed(1, N_("an invite's number"), lambda chat, words, _: chat.uninvite(_number(words[0]))),
+        _deed(1, N_("an invite's number"), lambda chat, words, _: chat.uninvite(_number(words[0])), 1),
     ),
     "audit": Subcommand(N_("what those with a role did"), "", _auditing, _audit),
 }

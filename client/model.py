@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from messages import Deleted, Gap, Moderated, Presence, RoomChange, Ruled, Sharing, Staying, Storing
+from messages import Deleted, Gap, Moderated, Presence, Registration, RoomChange, Ruled, Sharing, Staying, Storing
 
 Kind: TypeAlias = Literal["text", "announcement"]
 
@@ -181,6 +181,7 @@ ClientEvent: TypeAlias = (
     | Ruled
     | Moderated
     | Deleted
+    | Registration
     | Sharing
     | Staying
     | Storing

@@ -44,6 +44,7 @@ from messages import (
     Post,
     Presence,
     Progress,
+    Registration,
     Rejected,
     Rename,
     RoomChange,
@@ -276,7 +277,7 @@ class Session:
                     self._deliveries.pong(event)
                 case Typist():
                     self._others.told(event, self.me.nick, now)
-                case Presence() | RoomChange() | Moderated() | Sharing():
+                case Presence() | RoomChange() | Moderated() | Registration() | Sharing():
                     if self.me.heard(event):
                         self.inbox.put_event(event)
                 case Welcome():

@@ -7,13 +7,15 @@ import re
 from .language import _, plural
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+LONGEST_SECONDS = 10 * 366 * 86_400.0  # ten years; what is to hold for good has none
 _SPAN = re.compile(r"(\d{1,6})([smhdw])", re.IGNORECASE)
 
 
 def read_span(text: str) -> float | None:
-    """The seconds that are meant; None when it is no stretch of time."""
+    """The seconds that are meant; None when it is no stretch of time, or longer than a broker takes."""
     found = _SPAN.fullmatch(text)
-    return float(int(found[1]) * _SECONDS[found[2].lower()]) if found and int(found[1]) else None
+    seconds = float(int(found[1]) * _SECONDS[found[2].lower()]) if found else 0.0
+    return seconds if 0 < seconds <= LONGEST_SECONDS else None
 
 
 def lasting(seconds: float | None) -> str:

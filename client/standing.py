@@ -8,6 +8,7 @@ from messages import (
     Moderated,
     Presence,
     Register,
+    Registration,
     Rename,
     RoomChange,
     Share,
@@ -67,22 +68,26 @@ class Standing:
             case Share(on=on):
                 self.sharing = on
 
-    def heard(self, event: Presence | RoomChange | Moderated | Sharing) -> bool:
+    def heard(self, event: Presence | RoomChange | Moderated | Registration | Sharing) -> bool:
         """Another device of ours, or somebody with a role, may have changed something; whether that is news to us."""
-        before = self.sharing
+        before = self.sharing, self.registered
         match event:
             case Moderated(what="granted", detail=role):
                 self.role = role
                 self.registered |= role not in ("guest", "announcer")
             case Sharing(on=on):
                 self.sharing = on
+            case Registration(kept=kept):
+                self.registered = kept
+            case Moderated(what="transferred"):
+                self.registered = True
             case Moderated(what="expelled", detail=room):
                 self._room(room, False)
             case Presence(what="renamed", nick=nick, text=other) if fold(nick) == fold(self.nick):
                 self.nick = other
             case RoomChange(room=room, nick=nick, joined=joined) if fold(nick) == fold(self.nick):
                 self._room(room, joined)
-        return not isinstance(event, Sharing) or self.sharing != before
+        return not isinstance(event, Registration | Sharing) or (self.sharing, self.registered) != before
 
     def _room(self, room: str, joined: bool) -> None:
         self.rooms = [name for name in self.rooms if name != room] + [room] * joined

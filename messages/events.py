@@ -276,6 +276,12 @@ class Deleted(Event, tag="deleted"):
     reason: str = ""  # may be empty
 
 
+class Registration(Event, tag="registration"):
+    """A device of mine, maybe this one, registered my account, or ended that."""
+
+    kept: bool  # nick, rooms and mail are kept while I am away
+
+
 class Sharing(Event, tag="sharing"):
     """A device of mine, maybe this one, chose whether senders may learn what I have read."""
 
@@ -341,6 +347,7 @@ AnyEvent: TypeAlias = (
     | Ruled
     | Moderated
     | Deleted
+    | Registration
     | Sharing
     | Storing
     | Closing

@@ -43,6 +43,7 @@ TO_THE_OPERATOR = {
 PUT_TOGETHER = (  # what no string holds whole, or is a word alone
     *("{number} days", "{number} hours", "{number} minutes", "{number} seconds", "a {role}", "announce"),
     *("{by} muted you for another {duration}.", "{by} muted you for another {duration}: {reason}."),
+    *("{who} banned here for another {duration}.", "{who} banned here for another {duration}: {reason}."),
     *("banned by {by}, by your address: {reason}", "banned for {span} by {by}, by your address: {reason}", "yourself"),
 )
 OF_ARGPARSE = (

@@ -653,3 +653,12 @@ def test_nobody_takes_the_nick_or_the_session_of_another(shared):
         assert thief.ask(Post(1, "*", "I am ida")).code == "hello_first"
         assert ida.accepted(Post(1, "@ida", "I am"))
         assert [event.body for event in ida.barrier() if isinstance(event, Message)] == ["I am"]
+
+
+@pytest.mark.parametrize("bind", ["udp://127.0.0.1:1", "tcp://127.0.0.1:70000", "nonsense://"])
+def test_an_endpoint_that_is_none_is_a_wrong_option(tmp_path, bind):
+    """Which a supervisor does not try again."""
+    process = start("--data", tmp_path, "--bind", bind)
+    process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert not list(tmp_path.iterdir())

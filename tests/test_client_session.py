@@ -47,12 +47,14 @@ from messages import (
     Kick,
     Leave,
     Mark,
+    Moderated,
     Ping,
     Pong,
     Post,
     Presence,
     Progress,
     Recipient,
+    Registration,
     Rename,
     RoomChange,
     Roster,
@@ -739,6 +741,22 @@ def test_a_wish_that_is_not_heeded_yet_is_sent_once_and_does_no_harm_at_the_end(
     wire.session.close(wire.now + 5)
     assert [type(command) for command in wire.up()] == [Post, Share]
     assert wire.session.failure is None
+
+
+@pytest.mark.parametrize(
+    "event", [Registration(True), Moderated("transferred", "bob", "ann"), Moderated("granted", "bob", "member")]
+)
+def test_a_device_that_leaves_keeps_its_place_when_another_had_the_account_kept(
+    event: Moderated | Registration,
+) -> None:
+    wire = Wire(disk=Disk())
+    wire.up()
+    wire.says(message(5), event)
+    wire.bodies()
+    wire.session.close(wire.now)
+    wire.wait(0)
+    wire.sent()
+    assert wire.session._deliveries.finished == 5
 
 
 # --- what we are called and where we are -----------------------------------------------------------------------------

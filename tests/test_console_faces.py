@@ -34,6 +34,7 @@ from messages import (
     Moderated,
     Person,
     Presence,
+    Registration,
     RoomChange,
     RoomInfo,
     Ruled,
@@ -137,6 +138,7 @@ def events(text: str = "hi", name: str = "bob", room: str = "#ops") -> list[Any]
         Storing(False, text),
         Staying(name, text),
         Sharing(False),
+        Registration(True),
     ]
 
 

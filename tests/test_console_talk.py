@@ -148,6 +148,8 @@ def test_who_leaves_is_shown_what_was_accepted_all_the_same(desk: Desk) -> None:
         ("/announce at five", ("announce", "at five", "", "normal", "*")),
         ("/kick bob too loud", ("kick", "bob", "too loud", None)),
         ("/kick bob for 10m too loud", ("kick", "bob", "too loud", 600.0)),
+        ("/kick bob too loud for 10m", ("kick", "bob", "too loud", 600.0)),
+        ("/kick bob for 10m", ("kick", "bob", "", 600.0)),
         ("/ban @bob for 2h too loud", ("ban", "bob", "too loud", 7200.0)),
         ("/unban bob", ("unban", "bob")),
         ("/down in 2m a new disk", ("down", 120.0, "a new disk")),
@@ -186,6 +188,15 @@ def test_a_question_without_an_answer_is_told(desk: Desk) -> None:
     desk.type("/who").sees("No broker answers")
     desk.chat.error = TimeoutError()
     desk.type("/who").sees("did not answer in time")
+
+
+@pytest.mark.parametrize("line", ["/down", "/down cancel", "/kick bob old grudge"])
+def test_what_is_meant_for_the_moment_is_not_kept_for_another(desk: Desk, line: str) -> None:
+    """A broker that comes back must not be taken down by what was typed while it was away."""
+    desk.happens(connected()).sees("/quit")
+    desk.happens(Disconnected("It broke.")).sees("The broker is away")
+    desk.type(line).sees("that was meant for this moment. Nothing was changed.")
+    assert [call for call in desk.chat.calls if call[0] in ("down", "stay", "kick")] == []
 
 
 def test_what_is_typed_behind_a_join_goes_to_that_room_before_the_broker_has_answered(desk: Desk) -> None:

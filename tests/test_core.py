@@ -41,6 +41,7 @@ from messages import (
     Post,
     Presence,
     Register,
+    Registration,
     Rejected,
     Rename,
     RoomChange,
@@ -623,7 +624,7 @@ def test_who_starts_anew_while_the_broker_still_has_the_dead_connection_misses_n
 def test_an_unregistered_account_is_a_guest_again(wire):
     bob = wire.connect("bob")
     bob.say(Register(1))
-    assert [type(event) for event in bob.say(Unregister(2), Bye())] == [Accepted]
+    assert [type(event) for event in bob.say(Unregister(2), Bye())] == [Accepted, Registration]
     assert [type(event) for event in wire.connect("mallory", nick="bob").hear()] == [Welcome]
 
 

@@ -285,7 +285,7 @@ def test_repair_makes_no_log_where_there_is_none_and_none_of_nothing(home, tmp_p
     assert "There is no log" in capsys.readouterr().err
     assert not empty.exists()
     assert main(["restore", str(tmp_path / "backup"), "--data", str(empty)]) == 0
-    for nothing in (b"", b"This is no log. " * 1000):
+    for nothing in (b"", b"This is no log. " * 1000, bytes(log_module.PAGE_BYTES) + log_of(home).read_bytes()):
         log_of(home).write_bytes(nothing)
         assert main(["repair", "--data", str(home.path)]) == 1
         assert "estore a backup" in capsys.readouterr().err

@@ -65,6 +65,15 @@ def test_a_day_of_a_moderator_in_the_shell(broker: BrokerProcess) -> None:
         shell(broker, "lock", "raid", "--for", "1h")
         assert "nobody new at present: raid" in shell(broker, "who", nick="eve", check=False)
         shell(broker, "unlock")
+        for slip in (
+            ["lock", "off"],
+            ["close", "#general", "off"],
+            ["unmute", "bob", "now"],
+            ["unlock", "thanks"],
+            ["mute", "bob", "--for", "99999d"],
+            ["rules", "acess"],
+        ):
+            assert shell(broker, *slip, check=False).startswith("2 "), slip
         shell(broker, "kick", "bob", "enough")
         with pytest.raises(Rejected, match="You were kicked by alice: enough"):
             list(bob.messages(DEADLINE))

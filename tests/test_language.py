@@ -194,9 +194,9 @@ def test_refusals_are_told_in_russian() -> None:
 @pytest.mark.usefixtures("russian")
 def test_texts_within_texts() -> None:
     assert told("bob muted you for another 5 minutes: spam.") == "bob не даёт вам слова ещё 5 мин: spam."
-    assert told("You are banned here until 2026-11-24 17:00: spam.") == (
-        "Вам доступ сюда закрыт до 2026-11-24 17:00: spam."
-    )
+    assert told("You are banned here for another 2 hours: spam.") == "Вам доступ сюда закрыт ещё 2 ч: spam."
+    assert told("Your address is banned here for another 2 hours.") == "Вашему адресу доступ сюда закрыт ещё 2 ч."
+    assert told("You are banned here: spam.") == "Вам доступ сюда закрыт: spam."
     assert told("Only who is an announcer or more may announce in #ops.") == (
         "Нужна роль announcer или выше, чтобы объявлять в #ops."
     )

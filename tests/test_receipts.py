@@ -173,6 +173,11 @@ def test_who_does_not_share_it_is_told_of_by_no_device_and_names_nobody_later(wi
     later = tracked(alice, Post(3, "@bob", "well"))
     desk.say(Mark(later, later))
     assert told(wire, later, ["bob"], ["bob"]) in alice.hear()
+    assert asked(alice, seq, later) == [told(wire, seq, ["bob"], []), told(wire, later, ["bob"], ["bob"])], "since then"
+    desk.break_off()
+    again = wire.connect("bob", after=0, began=0)
+    again.say(Mark(later, later))
+    assert asked(alice, seq) == [told(wire, seq, ["bob"], [])], "nor by a device that has all of it"
 
 
 def test_a_restart_does_not_forget_who_shares_nothing(wire):

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from broker import start
+from broker import operator, start
+from broker.entries import Ruled
 from broker.folder import Folder
 from broker.log import LogError
-from messages import Home
+from messages import Home, RuleList, Rules
+
+from .wire import Wire
 
 
 @pytest.fixture
@@ -50,3 +53,26 @@ def test_where_it_listens_is_not_written_again_when_it_stands_there(folder, monk
     folder.publish(bytes(32), ["tcp://127.0.0.1:1"], plain=False)
     monkeypatch.setattr(Path, "write_bytes", lambda *_: pytest.fail("a full disk has no room"))
     folder.publish(bytes(32), ["tcp://127.0.0.1:1"], plain=False)
+
+
+def test_a_log_whose_key_is_gone_is_served_under_a_new_one_and_that_is_said(folder):
+    log, _ = start.log_and_keys(folder)
+    Wire(log).connect("alice")
+    log.close()
+    folder.key_file.unlink()
+    log, _ = start.log_and_keys(folder)
+    assert "was gone, so the broker has a new key" in log.damage
+    log.close()
+
+
+def test_what_ended_while_no_broker_ran_has_ended_for_the_operator(folder, tmp_path):
+    log, _ = start.log_and_keys(folder)
+    wire = Wire(log)
+    wire.connect("ann")
+    wire.core.propose(Ruled("ann", 1, 0, "locked", "raid", "", until=2))
+    wire.tick()
+    log.close()
+    folder.close()
+    found = operator.ask(Home(tmp_path), Rules(1, "*"))
+    assert isinstance(found, RuleList)
+    assert dict(found.rules)["locked"] == "off"

@@ -49,6 +49,7 @@ from messages import (
     Priority,
     Progress,
     Recipient,
+    Registration,
     Rejected,
     RoomChange,
     RoomInfo,
@@ -174,6 +175,7 @@ class Liar:
         yield Closing(text(), 3.0, text())
         yield Staying(text(), text())
         yield Sharing(False)
+        yield Registration(True)
         yield Closed(text(), text())
         yield self._end(asked)
 

@@ -109,6 +109,14 @@ def carry_out(
     return receipt
 
 
+def at_once(talk: Talk) -> bool:
+    """Whether there is a broker to hear a command that is meant for this moment; refuses otherwise."""
+    if talk.away:
+        talk.show(Refusal(_("There is no broker now, and that was meant for this moment. Nothing was changed.")))
+        return False
+    return True
+
+
 def do(talk: Talk, command: str, ask: Callable[[], Receipt], done: str) -> None:
     """Carry out the command of this name; once accepted say what holds now."""
     carry_out(talk, ask, lambda seq: talk.done(command, done))
@@ -274,6 +282,8 @@ def unregister(talk: Talk, arguments: list[str]) -> None:
 def down(talk: Talk, arguments: list[str]) -> None:
     """Admins: take the broker down, at once or after a while, or call that off."""
     text = arguments[0] if arguments else ""
+    if not at_once(talk):
+        return
     word, why = [*text.split(maxsplit=1), "", ""][:2]
     if fold(word) == "cancel":
         carry_out(talk, lambda: talk.chat.stay(why), told_to_all)

@@ -9,13 +9,15 @@ from messages import EVERYONE, ROLES, Role, fold
 from ..errors import ClientError
 from ..language import _
 from ..spans import lasting, read_span
-from .actions import carry_out, do, told_to_all
+from .actions import at_once, carry_out, do, told_to_all
 from .shown import Invitation, Invites, Refusal, Rules, Topic, Trail
 from .talk import Talk
 
 
 def kick(talk: Talk, arguments: list[str]) -> None:
     """End a person's sessions."""
+    if not at_once(talk):
+        return
     who, rest = _who(arguments)
     seconds, reason = _span(rest)
     done = _("{who} was kicked out{span}.").format(who=who, span=lasting(seconds))
@@ -118,7 +120,7 @@ def topic(talk: Talk, arguments: list[str]) -> None:
 def close(talk: Talk, arguments: list[str]) -> None:
     """Close a room: nobody may speak there or enter."""
     room, rest = _room(talk, arguments)
-    seconds, reason = _span(" ".join(rest))
+    seconds, reason = _why(" ".join(rest))
     carry_out(talk, lambda: talk.chat.set_rule("closed", reason or "on", room, seconds=seconds), told_to_all)
 
 
@@ -130,7 +132,7 @@ def reopen(talk: Talk, arguments: list[str]) -> None:
 
 def lock(talk: Talk, arguments: list[str]) -> None:
     """Let nobody new in for now."""
-    seconds, reason = _span(arguments[0] if arguments else "")
+    seconds, reason = _why(arguments[0] if arguments else "")
     carry_out(talk, lambda: talk.chat.set_rule("locked", reason or "on", seconds=seconds), told_to_all)
 
 
@@ -221,14 +223,25 @@ def _who(arguments: list[str]) -> tuple[str, str]:
 
 
 def _span(rest: str) -> tuple[float | None, str]:
-    """Split '[for 2h] [reason]'."""
+    """Split '[for 2h] [reason]', or '[reason] for 2h'."""
+    *_before, word, last = ["", "", *rest.split()]
+    if fold(word) == "for" and (seconds := read_span(last)) is not None:
+        return seconds, rest[: rest.rindex(word)].strip()
     words = rest.split(maxsplit=2)
     if not words or fold(words[0]) != "for":
         return None, rest
     seconds = read_span(words[1]) if len(words) > 1 else None
     if seconds is None:  # taken for a reason, it would hold for good
-        raise ClientError(_("For how long? A time looks like this: for 10m, for 2h or for 7d."))
+        raise ClientError(_("For how long? A time is at most ten years, and looks like this: for 10m, for 2h, for 7d."))
     return seconds, words[2] if len(words) > 2 else ""
+
+
+def _why(rest: str) -> tuple[float | None, str]:
+    """The same where the reason is a rule's value."""
+    seconds, reason = _span(rest)
+    if fold(reason) == "off":  # which would be the opposite
+        raise ClientError(_("off is no reason; /reopen and /unlock are what opens again."))
+    return seconds, reason
 
 
 def _where(arguments: list[str]) -> tuple[str, list[str]]:

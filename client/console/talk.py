@@ -24,6 +24,7 @@ from messages import (
     Person,
     Post,
     Presence,
+    Registration,
     RoomChange,
     Ruled,
     Sharing,
@@ -308,8 +309,8 @@ class Talk:
                 self._tell(item, rulings.slowed(item))
             case happenings.Restored():
                 self._tell(item, _(RESTORED))
-            case Sharing(on=on):
-                self._tell(item, _(words.SHARING[on]))
+            case Sharing(on=on) | Registration(kept=on):
+                self._tell(item, _((words.SHARING if isinstance(item, Sharing) else words.KEPT)[on]))
             case Storing(ok=ok, text=text):
                 self._tell(item, words.storing(text, ok=ok))
             case happenings.ServerClosing(by=by, seconds=seconds, reason=reason):
@@ -334,8 +335,7 @@ class Talk:
             self.answers.ask(self.chat.who, self._greet)
             return
         self._tell(item, _("The broker is back, and you are {nick}.").format(nick=item.nick), "notice")
-        here = self.current
-        if here.startswith("#") and here not in item.rooms and item.resumed and not self.where.hopes(here):
+        if item.resumed and self.where.outside(item.rooms):
             self.turn_to(GENERAL)
         self.answers.ask(self.chat.who, self._learn)
 

@@ -6,6 +6,8 @@ the person is where it was certain last, unless they turned elsewhere meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class Where:
     """The current conversation, and how certain it is."""
@@ -25,9 +27,9 @@ class Where:
         self.current = target
         self._hoped.append(target)
 
-    def hopes(self, target: str) -> bool:
-        """Whether the broker has not said yet what comes of it."""
-        return target in self._hoped
+    def outside(self, rooms: Collection[str]) -> bool:
+        """Whether the current conversation is a room that is none of these, and that is not hoped for either."""
+        return self.current.startswith("#") and self.current not in rooms and self.current not in self._hoped
 
     def granted(self, target: str) -> bool:
         """The broker said yes; returns whether the person is there now."""

@@ -35,6 +35,10 @@ DEEDS = (  # of those with a role, as the broker calls them: Deed.what
     N_("stayed"),
 )
 NOTHING_SENT = N_("You have sent no direct message and no announcement yet; of others nothing is told.")
+KEPT = {
+    True: N_("Another device registered you: nick and rooms are kept, and what you miss comes when you are back."),
+    False: N_("Another device made you a guest again: when you leave, your nick is free."),
+}
 SHARING = {
     True: N_("Others may learn that you have read their direct messages and announcements; /receipts off ends that."),
     False: N_("Nobody learns what you have read; /receipts on changes that."),
@@ -256,7 +260,7 @@ def broker_away(why: str) -> str:
 
 def storing(text: str, *, ok: bool) -> str:
     """Whether the broker can write its log, in its own words."""
-    then = "" if ok else " " + _("Until then nothing is accepted; what you send is given back.")
+    then = "" if ok else " " + _("Until it can, nothing is accepted; what you send is given back.")
     return told(text) + then
 
 
