@@ -65,7 +65,8 @@ def test_a_log_whose_key_is_gone_is_served_under_a_new_one_and_that_is_said(fold
     log.close()
 
 
-def test_what_ended_while_no_broker_ran_has_ended_for_the_operator(folder, tmp_path):
+def test_what_ended_while_no_broker_ran_has_ended_for_the_operator(tmp_path):
+    folder = Folder(Home(tmp_path))
     log, _ = start.log_and_keys(folder)
     wire = Wire(log)
     wire.connect("ann")
