@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import EVERYONE, Code, Deleted, Moderated, Presence, RoomChange, Ruled, rank
+from messages import EVERYONE, Code, Deleted, Moderated, Presence, RoomChange, Ruled, Sharing, rank
 
 from . import audit, entries, leaving
 from .access import covers
@@ -130,3 +130,4 @@ def _heir(core: Core, heir: Account, by: str, now: float) -> None:
         core.tell(core.audience.everyone(), Presence(here.nick, "renamed", heir.nick))
     here.nick = heir.nick
     _tell(core, heir.id, Moderated("transferred", by, heir.nick))
+    core.tell(core.audience.sessions(heir.id), Sharing(heir.sharing))

@@ -73,7 +73,7 @@ class Core:
         self.rate = 0.0  # commands a second that one account may say; 0: as many as it can
         self.notes: list[Note] = []  # what happened, for the broker's own log
         if log.damage:
-            self.note("log", text=log.damage)
+            self.note("log", text=log.damage.strip())
         self.cut: list[Peer] = []  # connections that the server is to close
         self.down: Closed | None = None  # set: the server says this and ends
         self.closing: countdown.Countdown | None = None  # to the broker's end
@@ -378,7 +378,7 @@ class Core:
 
     def close(self, peer: Peer, now: float) -> None:
         """The connection is gone; its session keeps its place for a lease."""
-        peer.untold = None
+        self.untold.pop(peer.untold, None)
         if peer.gone:
             return
         peer.gone = True
@@ -393,4 +393,4 @@ class Core:
         self.answer(peer, Dismissed(code, text))
         self.choosing.pop(peer, None)
         peer.gone = True
-        self.schedule(peer, now + leaving.FAREWELL_SECONDS)
+        leaving.farewell(self, peer, now)

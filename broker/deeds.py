@@ -148,8 +148,8 @@ def _transfer(state: State, seq: int, deed: Transferred) -> bool:
     doors = [room for room in state.rooms.values() if former.id in room.opened]
     owned = [room for room in state.rooms.values() if room.owner == former.id]
     heir.ban, heir.mute = _later(former.ban, heir.ban), _later(former.mute, heir.mute)
-    if heir.sharing:
-        heir.shares_from = seq if former.sharing else None
+    if not former.sharing:
+        heir.shares_from = None
     _strip(state, former.id)
     state.name(heir, nick)
     heir.registered = heir.admitted = True

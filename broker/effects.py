@@ -141,13 +141,13 @@ def expire(core: Core, what: Peer | Session | Here, now: float) -> None:
 
 def _expire_peer(core: Core, peer: Peer, now: float) -> None:
     if peer.gone or peer.leaving:
-        if peer.untold:
-            leaving.unawares(core, *peer.untold)
-        core.cut.append(peer)
+        if peer.cut_at <= now:
+            peer.untold = 0  # who did not close it may not have read why
+            core.cut.append(peer)
     elif peer.session is None and not peer.operator and peer.greet_by <= now:
         core.refuse(peer, 0, Code.HELLO_FIRST, f"No Hello came within {HELLO_SECONDS:.0f} seconds; connect again.")
         peer.leaving = True
-        core.schedule(peer, now + leaving.FAREWELL_SECONDS)
+        leaving.farewell(core, peer, now)
     elif peer.heard + SILENCE_SECONDS <= now:
         core.close(peer, now)
         core.cut.append(peer)

@@ -24,7 +24,7 @@ FAREWELL_SECONDS = 2.0  # a client that is told to go, or said Bye, is cut if it
 def bye(core: Core, peer: Peer, now: float) -> None:
     """A client leaves: its session ends, and with the last one a guest's nick is free."""
     peer.leaving = True
-    core.schedule(peer, now + FAREWELL_SECONDS)
+    farewell(core, peer, now)
     if peer.session is not None:
         end(core, peer.session, "")
 
@@ -68,8 +68,17 @@ def end(core: Core, session: Session, reason: str) -> None:
         tell_left(core, here, reason)
 
 
-def unawares(core: Core, device: int, refusal: Refusal) -> None:
-    """A device was put out, and its client cannot have read why: it is told when it comes again, once."""
+def farewell(core: Core, peer: Peer, now: float) -> None:
+    """Cut a connection soon, unless its client closes it before."""
+    peer.cut_at = now + FAREWELL_SECONDS
+    core.schedule(peer, peer.cut_at)
+
+
+def unawares(core: Core, session: Session, refusal: Refusal) -> None:
+    """A device is put out: unless its client closes the connection, having read why, it is told when it comes again."""
+    device = session.device.id
+    if session.peer is not None:
+        session.peer.untold = device
     core.untold.pop(device, None)
     core.untold[device] = refusal
     if len(core.untold) > UNTOLD:

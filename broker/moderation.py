@@ -288,10 +288,9 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
         return
     refusal = Refusal(code, told or f"You were {text}")
     for session in list(here.sessions.values()):
+        if code == Code.KICKED:  # who is banned is told whenever they come, for as long as that holds
+            leaving.unawares(core, session, refusal)
         if session.peer is not None:
-            session.peer.untold = session.device.id, refusal
             core.dismiss(session.peer, *refusal, now)
-        else:
-            leaving.unawares(core, session.device.id, refusal)
         leaving.end(core, session, text)
     core.leave(here, text)

@@ -70,18 +70,11 @@ def search(
         found = candidates(log, index, before, index.of(to, min(before, index.watermark + 1)), 0, fits)
     else:
         found = _read_back(log, before, log.cut + 1, fits)
-    since = -inf if command.since is None else command.since
-
-    def asked_for(item: Found | None) -> Found | None:
-        """The message, if it is; or if it is too old and ends the search, where there is no word to go by."""
-        if item is None or item[0] in removed:
-            return None
-        if item[1] < since:
-            return None if words else item
-        return item if _fits(account, command, to, item) else None
-
-    fitting = ((seq, cost, asked_for(item)) for seq, cost, item in found)
-    return _page(log, command.number, command.to, command.limit, fitting, since)
+    fitting = (
+        (seq, cost, item if item is not None and seq not in removed and _fits(account, command, to, item) else None)
+        for seq, cost, item in found
+    )
+    return _page(log, command.number, command.to, command.limit, fitting)
 
 
 def before_or_head(log: Log, before: int | None) -> int:
@@ -91,7 +84,9 @@ def before_or_head(log: Log, before: int | None) -> int:
 
 def _fits(account: Account, command: Search, to: Conversation | None, item: Found) -> bool:
     _, at, entry = item
-    if not isinstance(entry, SAID) or (command.until is not None and at >= command.until):
+    if not isinstance(entry, SAID):
+        return False
+    if (command.since is not None and at < command.since) or (command.until is not None and at >= command.until):
         return False
     if command.sender and fold(entry.sender) != command.sender:
         return False

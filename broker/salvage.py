@@ -144,7 +144,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repa
             lose(first - 1, at)
         new = _insert(target, new, first, count, at, blob)
         head = end
-    repaired.forked |= not (known <= head == end and newest_proved == _newest_row(source))
+    repaired.forked |= not (known <= head == end and newest_proved == _newest_row(source, cut))
     if known > head:
         lose(known, 0)
     if end > head:
@@ -165,14 +165,16 @@ def _cut(source: sqlite3.Connection) -> tuple[int, bytes]:
     return (0, bytes(32)) if oldest is None or oldest[0] == 1 else (oldest[0] + oldest[1] - 1, oldest[4])
 
 
-def _newest_row(source: sqlite3.Connection) -> int:
-    """With which sequence the last row begins; -1: what SQLite can read may not be all, so there may be more."""
+def _newest_row(source: sqlite3.Connection, cut: int) -> int:
+    """With which sequence the last row begins, the cut where all are cut off; -1: SQLite may not see all there is."""
     try:
         [[sound]] = source.execute("PRAGMA quick_check(1)").fetchall()
         [first] = source.execute("SELECT max(first) FROM segment").fetchone()
     except (sqlite3.Error, ValueError):
         return -1
-    return int(first) if sound == "ok" and first is not None else -1
+    if sound != "ok":
+        return -1
+    return cut if first is None else int(first)
 
 
 def _copy_timelines(source: sqlite3.Connection, target: sqlite3.Connection, repaired: Repaired) -> None:

@@ -17,7 +17,6 @@ from .entries import Reach, Span
 from .state import Account, Device
 
 if TYPE_CHECKING:
-    from .access import Refusal
     from .feeding import Retries
 
 
@@ -41,7 +40,8 @@ class Peer:
     gone: bool = False  # disconnected, replaced or dismissed: its frames are not read any more
     leaving: bool = False  # said Bye: gets its last answers, and is cut if it stays
     asked: AnyCommand | None = None  # waits for its entries to be committed
-    untold: tuple[int, Refusal] | None = None  # why this device was put out, until its client closes, having read it
+    untold: int = 0  # device id that was put out here, until its client closes, having read why; 0: none
+    cut_at: float = 0.0  # dismissed or leaving: when it is cut if it is still there, monotonic
     blocked: bool = False  # a command of this tick must be applied before the next one is looked at
     waiting: deque[tuple[AnyCommand | Malformed, int]] = field(default_factory=deque)  # what came behind it; weights
     waiting_bytes: int = 0  # what that weighs together

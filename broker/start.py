@@ -39,7 +39,7 @@ def log_and_keys(folder: Folder) -> tuple[Log, KeyPair]:
     if not begun and log.head:
         log.damage = f"{key} was gone, so the broker has a new key: clients must be given a new invite, and trust it."
     if full:
-        log.damage = "The disk is full. The broker starts on its reserve, and accepts nothing once that is used up."
+        log.damage += " The disk is full. The broker starts on its reserve, and accepts nothing once that is used up."
     elif not reserve.exists() and _free(folder.path) > 2 * RESERVE_BYTES:
         with contextlib.suppress(OSError):  # then there is none, as before
             reserve.write_bytes(bytes(RESERVE_BYTES))

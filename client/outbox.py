@@ -82,9 +82,9 @@ class Outbox:
             receipt.place = self._place
             self._changed[receipt] = 0
 
-    def count(self, kind: type[Command]) -> int:
-        """How many commands of a kind are unanswered."""
-        return sum(isinstance(receipt.command, kind) for receipt in (*self.flying.values(), *self.waiting))
+    def count(self, *kinds: type[Command]) -> int:
+        """How many commands of some kinds are unanswered."""
+        return sum(isinstance(receipt.command, kinds) for receipt in (*self.flying.values(), *self.waiting))
 
     def restore(self, rows: Sequence[Row], desk: Desk) -> list[Receipt]:
         """Take over what an earlier process left: numbered texts fly, as after a break, the others wait."""

@@ -39,24 +39,21 @@ from messages import (
     InviteList,
     Join,
     Message,
-    Moderated,
     Pong,
     Post,
-    Presence,
     Progress,
-    Registration,
+    Register,
     Rejected,
     Rename,
-    RoomChange,
     RoomList,
     Roster,
     Ruled,
     RuleList,
     Share,
-    Sharing,
     Staying,
     Storing,
     Typist,
+    Unregister,
     Welcome,
 )
 
@@ -69,7 +66,7 @@ from .model import Connected
 from .outbox import Kept, Outbox
 from .pulse import Pulse, silence
 from .receipt import Desk, Numbered, Receipt
-from .standing import Standing
+from .standing import Heard, Standing
 from .tracking import Tracking
 from .version import __version__
 from .wish import Wish
@@ -133,6 +130,8 @@ class Session:
             raise self.failure.with_traceback(None)
         if self._closing < inf:
             raise errors.Closed(_("This client is being closed."))
+        if isinstance(command, Share) and command.on and not self.outbox.count(Share):
+            self._hush()  # so that nothing counts that was read until now
         receipt = Receipt(command, self._desk, size)
         self.outbox.add(receipt)
         if isinstance(command, Post):
@@ -277,8 +276,8 @@ class Session:
                     self._deliveries.pong(event)
                 case Typist():
                     self._others.told(event, self.me.nick, now)
-                case Presence() | RoomChange() | Moderated() | Registration() | Sharing():
-                    if self.me.heard(event):
+                case _ if isinstance(event, Heard):
+                    if self.me.heard(event) and not self.outbox.count(Share, Register, Unregister):  # else it is ours
                         self.inbox.put_event(event)
                 case Welcome():
                     self.pulse.answered(event, now)
@@ -322,7 +321,13 @@ class Session:
         rejoin = [Receipt(Join(1, room), self._desk) for room in lost]
         self._ready += self.outbox.resume(event.last_number, rejoin)
         self._tracking.welcomed()
-        if event.sharing and not self.me.tells_read and not self.outbox.count(Share):
+        if not self.outbox.count(Share):
+            self.me.heeded()
+            self._hush()
+
+    def _hush(self) -> None:
+        """Tell the broker that nobody is to learn what we read, if it does not know."""
+        if self.me.sharing and not self.me.tells_read:
             self.outbox.add(Receipt(Share(1, False), self._desk), anyway=True)
 
     def _rejected(self, event: Rejected, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from messages import (
     Join,
     Leave,
@@ -20,6 +22,8 @@ from messages import (
 
 from .receipt import Numbered
 from .wish import Wish
+
+Heard: TypeAlias = Presence | RoomChange | Moderated | Registration | Sharing
 
 
 class Standing:
@@ -68,7 +72,7 @@ class Standing:
             case Share(on=on):
                 self.sharing = on
 
-    def heard(self, event: Presence | RoomChange | Moderated | Registration | Sharing) -> bool:
+    def heard(self, event: Heard) -> bool:
         """Another device of ours, or somebody with a role, may have changed something; whether that is news to us."""
         before = self.sharing, self.registered
         match event:

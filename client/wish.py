@@ -6,7 +6,6 @@ key, one for each broker: a kill in between betrays nothing, and every window of
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -16,7 +15,7 @@ class Wish:
 
     def __init__(self, folder: Path, broker: bytes) -> None:
         """`folder` is the profile's, `broker` what tells brokers apart."""
-        self._path = folder / f"reads-are-mine-{broker.hex()[:64]}"
+        self._path = folder / f"reads-are-mine-{broker.hex()[-200:]}"
         self._held = False
 
     @property
@@ -32,9 +31,11 @@ class Wish:
 
     @held.setter
     def held(self, held: bool) -> None:
-        self._held = held
-        with contextlib.suppress(OSError):  # then it is known to this process alone
+        self._held = False
+        try:
             if held:
                 self._path.touch(0o600)
             else:
                 self._path.unlink(missing_ok=True)
+        except OSError:  # then it is known to this process alone
+            self._held = held

@@ -759,6 +759,26 @@ def test_a_device_that_leaves_keeps_its_place_when_another_had_the_account_kept(
     assert wire.session._deliveries.finished == 5
 
 
+def test_a_wish_of_which_the_broker_knows_is_none_any_more() -> None:
+    """It was killed between the broker's taking it and the answer; another device turned it on again later."""
+    wire = Wire()
+    wire.wish.held = True
+    assert wire.up(sharing=False) == []
+    assert not wire.wish.held
+    wire.says(Sharing(True))
+    assert marks_read(wire)
+
+
+def test_what_was_read_between_a_refused_off_and_an_on_is_not_told() -> None:
+    wire = Wire()
+    wire.up()
+    [off] = wire.submit(Share(1, False))
+    wire.sent()
+    wire.says(WireRejected(off.command.number, Code.NOT_ALLOWED, "No."))
+    wire.submit(Share(1, True))
+    assert [command.on for command in wire.sent()] == [False, True], "the broker counts from the second on"
+
+
 # --- what we are called and where we are -----------------------------------------------------------------------------
 
 

@@ -150,6 +150,7 @@ def test_who_leaves_is_shown_what_was_accepted_all_the_same(desk: Desk) -> None:
         ("/kick bob for 10m too loud", ("kick", "bob", "too loud", 600.0)),
         ("/kick bob too loud for 10m", ("kick", "bob", "too loud", 600.0)),
         ("/kick bob for 10m", ("kick", "bob", "", 600.0)),
+        ("/kick bob for 2h see you for 5m", ("kick", "bob", "see you for 5m", 7200.0)),
         ("/ban @bob for 2h too loud", ("ban", "bob", "too loud", 7200.0)),
         ("/unban bob", ("unban", "bob")),
         ("/down in 2m a new disk", ("down", 120.0, "a new disk")),

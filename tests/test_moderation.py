@@ -7,6 +7,7 @@ import pytest
 from broker.entries import Kicked
 from broker.policy import BROKER_RULES, ROOM_RULES
 from messages import (
+    PROTOCOL,
     ROLES,
     Accepted,
     Admit,
@@ -24,6 +25,7 @@ from messages import (
     Done,
     Down,
     Grant,
+    Hello,
     History,
     HistoryPage,
     Join,
@@ -851,6 +853,39 @@ def test_who_is_put_out_while_the_line_is_down_is_told_when_it_comes_again(wire,
         assert dismissed == Dismissed("kicked", "You were kicked by mod: while lost")
     assert wire.connect("bob").hear(Welcome), "once"
     assert wire.connect("bob", device="phone").hear(Dismissed), "each device by itself"
+
+
+def test_a_client_that_came_back_over_another_line_does_not_slip_through(wire):
+    """And is not put out again later, when the line that the broker took for alive is cut."""
+    mod, bob = person(wire, "mod", "moderator"), person(wire, "bob")
+    mod.say(Kick(1, "bob", "spam"))
+    again = wire.core.open(b"another", key_of("bob"), wire.now)
+    wire.core.receive(again, [Hello(PROTOCOL, "bob", b"one".ljust(16, b"\0"))], wire.now)
+    wire.tick()
+    assert again.gone
+    wire.tick(seconds=5)
+    assert bob.peer.gone
+    assert wire.connect("bob").hear(Welcome)
+    assert not wire.core.untold
+
+
+def test_who_read_it_in_the_moment_of_another_check_is_not_told_again(wire):
+    mod, bob = person(wire, "mod", "moderator"), person(wire, "bob")
+    for _ in range(19):
+        mod.put(Ping(1)), bob.put(Ping(1))
+        wire.tick(seconds=1)
+    wire.now += 0.99
+    mod.say(Kick(1, "bob", "spam"))
+    wire.tick(seconds=0.02)
+    bob.break_off()
+    assert wire.connect("bob").hear(Welcome)
+
+
+def test_a_ban_that_was_lifted_refuses_nobody_later(wire):
+    mod, bob = person(wire, "mod", "moderator"), person(wire, "bob")
+    bob.break_off()
+    mod.say(Ban(1, "bob"), Unban(2, "bob"))
+    assert wire.connect("bob").hear(Welcome)
 
 
 def test_all_devices_learn_that_one_of_them_registered(wire):

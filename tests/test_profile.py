@@ -145,6 +145,7 @@ def test_a_wish_is_known_to_all_windows_and_of_one_broker(tmp_path):
     assert (one.held, other.held, elsewhere.held) == (True, True, False)
     other.held = False
     assert Wish(tmp_path, b"one" * 10).held is False
+    assert one.held is False, "what another window said holds for this one"
 
 
 def test_a_wish_that_no_disk_keeps_holds_in_this_process(tmp_path):

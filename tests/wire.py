@@ -64,6 +64,9 @@ class Wire:
     ) -> Remote:
         """Open a connection that proves the key of `name`; by default it says Hello and takes its Welcome."""
         self.count += 1
+        for before in self.peers:  # a client that reads that it is dismissed closes the connection
+            if before.peer.key == key_of(name) and before.peer.gone:
+                self.core.close(before.peer, self.now)
         remote = Remote(self, self.core.open(b"route-%d" % self.count, key_of(name), self.now))
         self.peers.append(remote)
         if greet:

@@ -224,12 +224,11 @@ def _who(arguments: list[str]) -> tuple[str, str]:
 
 def _span(rest: str) -> tuple[float | None, str]:
     """Split '[for 2h] [reason]', or '[reason] for 2h'."""
-    *_before, word, last = ["", "", *rest.split()]
-    if fold(word) == "for" and (seconds := read_span(last)) is not None:
-        return seconds, rest[: rest.rindex(word)].strip()
     words = rest.split(maxsplit=2)
     if not words or fold(words[0]) != "for":
-        return None, rest
+        *_before, word, last = ["", "", *rest.split()]
+        seconds = read_span(last) if fold(word) == "for" else None
+        return seconds, rest if seconds is None else rest[: rest.rindex(word)].strip()
     seconds = read_span(words[1]) if len(words) > 1 else None
     if seconds is None:  # taken for a reason, it would hold for good
         raise ClientError(_("For how long? A time is at most ten years, and looks like this: for 10m, for 2h, for 7d."))

@@ -360,8 +360,7 @@ class Talk:
                 self.people.pop(fold(item.nick), None)
                 self.people[fold(item.text)] = item.text
                 self.attention.renamed(item)
-                if fold(self.current) == f"@{fold(item.nick)}":
-                    self.where.renamed(self.current, f"@{item.text}")
+                self.where.renamed(f"@{item.nick}", f"@{item.text}")
             case _:
                 self.people[fold(item.nick)] = item.nick
         mine = self.is_me(item.text if item.what == "renamed" else item.nick)

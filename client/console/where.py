@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from messages import fold
+
 
 class Where:
     """The current conversation, and how certain it is."""
@@ -40,18 +42,18 @@ class Where:
         return self.current == target
 
     def refused(self, target: str) -> bool:
-        """The broker said no; returns whether that leads back."""
+        """The broker said no; returns whether that leads back to where it is certain."""
         if target not in self._hoped:
             return False
         self._hoped.remove(target)
         if self.current != target or target in self._hoped:
             return False
-        self.current = self._certain
-        return True
+        self.current = self._hoped[-1] if self._hoped else self._certain
+        return not self._hoped
 
     def renamed(self, before: str, now: str) -> None:
         """The person behind a conversation is called otherwise."""
-        if self.current == before:
+        if fold(self.current) == fold(before):
             self.current = now
-        if self._certain == before:
+        if fold(self._certain) == fold(before):
             self._certain = now
