@@ -210,7 +210,7 @@ class Log:
         try:
             snapshot = snapshot_in(self._db, NEWEST)
         except LogError as error:
-            self.damage += f" {error} The state was folded from the log instead."
+            self.damage += " " + f"{error} The state was folded from the log instead."
             snapshot = snapshot_in(self._db, BASE) if self.base else None
         if snapshot is not None and snapshot.seq > self.head:
             raise LogError(f"The log ends at {self.head}, but a snapshot knows {snapshot.seq}: the end of it is lost.")
