@@ -27,7 +27,6 @@ from messages import (
 )
 
 from . import applying, countdown, effects, feeding, leaving, limits, requests, rulings
-from .access import Refusal
 from .audience import Audience
 from .backlog import Backlog
 from .entries import AnyEntry, Installed, Joined, Named, Span
@@ -87,7 +86,7 @@ class Core:
         self.arriving = Counter[bytes]()  # keys whose Hello waits for this tick's commit; of each how many new devices
         self.naming = Lookalikes()  # names asked for in this tick
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
-        self.untold: dict[int, Refusal] = {}  # of devices that were put out unawares: why, for when they come again
+        self.untold = leaving.unheard(self.state)  # of devices that were put out: why, for when they come again
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
         self.backlog = Backlog()
         self._lookups = LOOKUPS
@@ -378,7 +377,7 @@ class Core:
 
     def close(self, peer: Peer, now: float) -> None:
         """The connection is gone; its session keeps its place for a lease."""
-        self.untold.pop(peer.untold, None)
+        leaving.heard(self, peer.untold)
         if peer.gone:
             return
         peer.gone = True

@@ -116,6 +116,13 @@ class Shared(Entry, tag="shared"):
     on: bool
 
 
+class Unheard(Entry, tag="unheard"):
+    """A device was put out, and may not have read why; with an empty text it has."""
+
+    device: int
+    text: str
+
+
 class Installed(Entry, tag="installed"):
     """An account speaks through a new device."""
 
@@ -328,5 +335,5 @@ AnyDeed: TypeAlias = (
     | Redeemed
 )
 AnyEntry: TypeAlias = (
-    Said | Named | Released | Reached | Registered | Shared | Installed | Joined | Left | Lost | AnyDeed
+    Said | Named | Released | Reached | Registered | Shared | Unheard | Installed | Joined | Left | Lost | AnyDeed
 )

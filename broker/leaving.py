@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from messages import LEASE_SECONDS, Presence
+from messages import LEASE_SECONDS, Code, Presence
 
-from .entries import Reached, Released, Span
+from .access import Refusal
+from .entries import Reached, Released, Span, Unheard
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
-    from .access import Refusal
     from .core import Core
+    from .state import State
 
 STAND_SECONDS = 300.0  # between two times: after a kill, a new device is sent again what was taken meanwhile
 UNTOLD = 10_000  # devices that are remembered so: half a megabyte
@@ -81,8 +82,22 @@ def unawares(core: Core, session: Session, refusal: Refusal) -> None:
         session.peer.untold = device
     core.untold.pop(device, None)
     core.untold[device] = refusal
+    core.propose(Unheard(device, refusal.text))
     if len(core.untold) > UNTOLD:
-        del core.untold[next(iter(core.untold))]
+        heard(core, next(iter(core.untold)))
+
+
+def heard(core: Core, device: int) -> Refusal | None:
+    """A device has read why it was put out, or reads it now: that; None: it knows."""
+    refusal = core.untold.pop(device, None)
+    if refusal is not None:
+        core.propose(Unheard(device, ""))
+    return refusal
+
+
+def unheard(state: State) -> dict[int, Refusal]:
+    """Which devices may not know, after a restart."""
+    return {each.id: Refusal(Code.KICKED, each.unheard) for each in state.devices.values() if each.unheard}
 
 
 def hold_over(core: Core, now: float, at: int) -> None:

@@ -881,6 +881,23 @@ def test_who_read_it_in_the_moment_of_another_check_is_not_told_again(wire):
     assert wire.connect("bob").hear(Welcome)
 
 
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_broker_that_starts_again_still_knows_who_was_put_out_unawares(wire, snapshot):
+    mod, bob = person(wire, "mod", "moderator"), person(wire, "bob")
+    wire.connect("bob", device="phone")
+    bob.break_off()
+    mod.say(Kick(1, "bob", "while lost"))
+    wire.peers[-1].break_off()
+    if snapshot:
+        wire.core.store_snapshot()
+    wire.start()
+    assert wire.connect("bob").hear(Dismissed) == [Dismissed("kicked", "You were kicked by mod: while lost")]
+    wire.tick()
+    wire.start()
+    assert wire.connect("bob").hear(Welcome), "it was told"
+    assert wire.connect("bob", device="phone").hear(Welcome), "so was this one, when it was put out"
+
+
 def test_a_ban_that_was_lifted_refuses_nobody_later(wire):
     mod, bob = person(wire, "mod", "moderator"), person(wire, "bob")
     bob.break_off()
