@@ -86,7 +86,7 @@ class Core:
         self.arriving = Counter[bytes]()  # keys whose Hello waits for this tick's commit; of each how many new devices
         self.naming = Lookalikes()  # names asked for in this tick
         self._leaving: dict[Here, str] = {}  # people without a session, and why; released unless they come back at once
-        self.untold = leaving.unheard(self.state)  # of devices that were put out: why, for when they come again
+        self.untold = leaving.still_untold(self.state)  # of devices that were put out: why, for when they come again
         self.spoken: dict[int, int] = {}  # of sessions that ended in this tick: device id → number of its last post
         self.backlog = Backlog()
         self._lookups = LOOKUPS
@@ -377,7 +377,7 @@ class Core:
 
     def close(self, peer: Peer, now: float) -> None:
         """The connection is gone; its session keeps its place for a lease."""
-        leaving.heard(self, peer.untold)
+        leaving.told(self, peer.untold)
         if peer.gone:
             return
         peer.gone = True

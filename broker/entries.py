@@ -116,7 +116,7 @@ class Shared(Entry, tag="shared"):
     on: bool
 
 
-class Unheard(Entry, tag="unheard"):
+class Untold(Entry, tag="untold"):
     """A device was put out, and may not have read why; with an empty text it has."""
 
     device: int
@@ -335,5 +335,5 @@ AnyDeed: TypeAlias = (
     | Redeemed
 )
 AnyEntry: TypeAlias = (
-    Said | Named | Released | Reached | Registered | Shared | Unheard | Installed | Joined | Left | Lost | AnyDeed
+    Said | Named | Released | Reached | Registered | Shared | Untold | Installed | Joined | Left | Lost | AnyDeed
 )

@@ -111,7 +111,7 @@ def _admit(core: Core, peer: Peer, command: Hello, now: float) -> None:
 def _put_out(core: Core, account: Account | None, token: bytes) -> access.Refusal | None:
     """Why this device was put out when it could not be told; it is once."""
     device = core.state.by_token.get((account.id, token)) if account is not None else None
-    return leaving.heard(core, device.id) if device is not None else None
+    return leaving.told(core, device.id) if device is not None else None
 
 
 def _turn_away(core: Core, peer: Peer, refusal: Refusal, now: float) -> None:

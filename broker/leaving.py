@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from messages import LEASE_SECONDS, Code, Presence
 
 from .access import Refusal
-from .entries import Reached, Released, Span, Unheard
+from .entries import Reached, Released, Span, Untold
 from .sessions import Here, Peer, Session
 
 if TYPE_CHECKING:
@@ -75,29 +75,29 @@ def farewell(core: Core, peer: Peer, now: float) -> None:
     core.schedule(peer, peer.cut_at)
 
 
-def unawares(core: Core, session: Session, refusal: Refusal) -> None:
+def untold(core: Core, session: Session, refusal: Refusal) -> None:
     """A device is put out: unless its client closes the connection, having read why, it is told when it comes again."""
     device = session.device.id
     if session.peer is not None:
         session.peer.untold = device
     core.untold.pop(device, None)
     core.untold[device] = refusal
-    core.propose(Unheard(device, refusal.text))
+    core.propose(Untold(device, refusal.text))
     if len(core.untold) > UNTOLD:
-        heard(core, next(iter(core.untold)))
+        told(core, next(iter(core.untold)))
 
 
-def heard(core: Core, device: int) -> Refusal | None:
+def told(core: Core, device: int) -> Refusal | None:
     """A device has read why it was put out, or reads it now: that; None: it knows."""
     refusal = core.untold.pop(device, None)
     if refusal is not None:
-        core.propose(Unheard(device, ""))
+        core.propose(Untold(device, ""))
     return refusal
 
 
-def unheard(state: State) -> dict[int, Refusal]:
+def still_untold(state: State) -> dict[int, Refusal]:
     """Which devices may not know, after a restart."""
-    return {each.id: Refusal(Code.KICKED, each.unheard) for each in state.devices.values() if each.unheard}
+    return {each.id: Refusal(Code.KICKED, each.untold) for each in state.devices.values() if each.untold}
 
 
 def hold_over(core: Core, now: float, at: int) -> None:

@@ -289,7 +289,7 @@ def put_out(core: Core, account: Account, code: Code, what: str, why: str, now: 
     refusal = Refusal(code, told or f"You were {text}")
     for session in list(here.sessions.values()):
         if code == Code.KICKED:  # who is banned is told whenever they come, for as long as that holds
-            leaving.unawares(core, session, refusal)
+            leaving.untold(core, session, refusal)
         if session.peer is not None:
             core.dismiss(session.peer, *refusal, now)
         leaving.end(core, session, text)

@@ -30,7 +30,7 @@ from .entries import (
     Registered,
     Released,
     Shared,
-    Unheard,
+    Untold,
 )
 from .lookalikes import Lookalikes
 from .policy import BROKER_RULES, ROOM_RULES
@@ -113,7 +113,7 @@ class Device(msgspec.Struct):
     token: bytes  # the 16 bytes it says Hello with
     last_number: int = 0
     last_seq: int = 0
-    unheard: str = ""  # why it was put out, which it may not have read
+    untold: str = ""  # why it was put out, which it may not have read
     unbroken: int = 0  # all its numbers from here to the last one were accepted; 0: it said nothing yet
 
 
@@ -241,8 +241,8 @@ class State:
                 if took:  # what was read meanwhile stays untold
                     account.shares_from = seq if entry.on else None
                 return took
-            case Unheard():
-                self.devices[entry.device].unheard = entry.text
+            case Untold():
+                self.devices[entry.device].untold = entry.text
                 return True
             case Installed():
                 return self._install(seq, entry)

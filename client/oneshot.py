@@ -36,17 +36,13 @@ from .language import N_, _, told
 from .model import Connected, Disconnected, Dismissed, Message, Page, Restored
 from .read import RESTORED, gap_text, local_time
 from .receipt import Awaited, Receipt
+from .spans import ending
 
 if TYPE_CHECKING:
     from .console.chosen import Chosen
     from .console.terminal import Terminal
 
 Until: TypeAlias = tuple[Awaited, int]  # how far a message is to come, and to how many people
-
-
-def _until(end: int) -> str:
-    """When something ends by itself, by the clock of this machine."""
-    return _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(end))
 
 
 class Out:
@@ -104,7 +100,7 @@ class Out:
                 self.object(fields.invite(one))
             else:
                 text = _("{number}  {left} × {role}  {end}  by {by}")
-                end = _("no end") if one.until is None else _until(one.until)
+                end = _("no end") if one.until is None else ending(one.until)
                 self.line(harmless(text.format(number=one.invite, left=one.left, role=one.role, end=end, by=one.by)))
 
     def deeds(self, found: Iterable[Deed]) -> None:
@@ -115,7 +111,7 @@ class Out:
                 continue
             at = local_time(deed.at)
             why = f"({deed.reason})" if deed.reason else ""
-            ends = "" if deed.until is None else _until(deed.until)
+            ends = "" if deed.until is None else ending(deed.until)
             words = " ".join(filter(None, (deed.by, _(deed.what), told(deed.whom), told(deed.detail), ends, why)))
             self.line(f"{at:%Y-%m-%d %H:%M:%S} {harmless(words)}")
 

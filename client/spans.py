@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .language import _, plural
+from .read import local_time
 
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 LONGEST_SECONDS = 10 * 366 * 86_400.0  # ten years; what is to hold for good has none
@@ -21,6 +22,11 @@ def read_span(text: str) -> float | None:
 def lasting(seconds: float | None) -> str:
     """' for 2 hours', behind what holds for so long; nothing behind what holds for good."""
     return "" if seconds is None else _(" for {span}").format(span=span_text(seconds))
+
+
+def ending(end: int) -> str:
+    """When something ends by itself, ms since the epoch, by the clock of this machine."""
+    return _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(end))
 
 
 def span_text(seconds: float) -> str:

@@ -131,7 +131,12 @@ def receipts(talk: Talk, arguments: list[str]) -> None:
             on = wish == "on"
             if not on:  # it holds at once, whatever becomes of telling the broker
                 talk.show(Sharing(False))
-            carry_out(talk, lambda: talk.chat.share_reads(on), lambda seq: talk.show(*[Sharing(True)] * on))
+
+            def accepted(seq: int) -> None:
+                if on:
+                    talk.show(Sharing(True))
+
+            carry_out(talk, lambda: talk.chat.share_reads(on), accepted)
         case _:
             talk.show(Refusal(_("It goes like this: /receipts, /receipts off or /receipts on.")))
 

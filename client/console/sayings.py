@@ -8,6 +8,7 @@ from messages import EVERYONE, Deed, InviteInfo, Person, RoomInfo, fold
 
 from ..language import _, told
 from ..read import local_time
+from ..spans import ending
 from . import words
 from .shown import Progress, Setting
 
@@ -69,7 +70,7 @@ def deed(one: Deed, today: date) -> str:
     return _listed(
         " ".join(filter(None, (one.by, _(one.what), told(one.whom)))),
         told(one.detail),
-        "" if one.until is None else _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(one.until)),
+        "" if one.until is None else ending(one.until),
         one.reason,
         _("at {time}").format(time=clock(local_time(one.at), today)),
     )

@@ -11,6 +11,7 @@ from messages import EVERYONE, fold, harmless
 
 from ..language import _, told
 from ..read import local_time
+from ..spans import ending
 from . import words
 from .layout import ByWidth, Indented
 from .render import clock, nick_text, place_text
@@ -87,7 +88,7 @@ def trail(item: Trail) -> RenderableType:
     """Who did what to whom."""
     table = make_table(_("when"), _("by"), _("did"), _("to whom"), "")
     for deed in item.deeds:
-        end = "" if deed.until is None else _("until {until:%Y-%m-%d %H:%M}").format(until=local_time(deed.until))
+        end = "" if deed.until is None else ending(deed.until)
         more = " ".join(filter(None, (harmless(told(deed.detail)), end, harmless(deed.reason))))
         whom = place_text(deed.whom) if deed.whom.startswith("#") else Text(harmless(told(deed.whom)))
         table.add_row(
